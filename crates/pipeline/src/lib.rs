@@ -1,1 +1,14 @@
-//! placeholder
+//! The engine that moves OTLP from receivers through processors to exporters.
+//!
+//! # Layout
+//! `batch` is what moves, `component` how one step hands it to the next and answers, `ledger` and
+//! `budget` keep count of items and of bytes. `receivers`, `processors` and `exporters` hold one
+//! component per file; `graph` connects them as the configuration says and `run` keeps them alive.
+pub mod batch;
+pub mod budget;
+pub mod component;
+pub mod config;
+pub mod exporters;
+pub mod ledger;
+pub mod log;
+pub mod net;

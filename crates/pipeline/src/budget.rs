@@ -1,0 +1,151 @@
+//! The byte budget of the process: telemetry held anywhere in it, counted before it is read.
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How many bytes of telemetry may be held at once, shared by all receivers and workers.
+///
+/// A reservation travels inside the [`Bytes`] that it pays for, so the budget is free again exactly
+/// when the last reference to the data is gone, whichever component held it.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    limit: usize,
+    free: Arc<Semaphore>,
+}
+
+/// Bytes set aside for one request.
+#[derive(Debug)]
+pub struct Reservation {
+    free: Arc<Semaphore>,
+    permit: OwnedSemaphorePermit,
+}
+
+/// The budget stayed exhausted for as long as the request could wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exhausted;
+
+/// Bytes together with the part of the budget they use up.
+struct Held {
+    bytes: Vec<u8>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Budget {
+    /// A budget of `limit` bytes.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        // A single reservation is a u32 in tokio's semaphore; nobody holds 4 GiB of telemetry in memory.
+        let limit = limit.min(u32::MAX as usize);
+        Self { limit, free: Arc::new(Semaphore::new(limit)) }
+    }
+
+    /// The whole budget in bytes.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Bytes in use now.
+    #[must_use]
+    pub fn used(&self) -> usize {
+        self.limit.saturating_sub(self.free.available_permits())
+    }
+
+    /// Bytes that nobody has reserved.
+    #[must_use]
+    pub fn available(&self) -> usize {
+        self.free.available_permits()
+    }
+
+    /// Sets `bytes` aside, in order of arrival, waiting at most `patience`.
+    ///
+    /// Waiting before the body is read is back-pressure that costs nothing: the client's data stays in
+    /// its own socket instead of being read and thrown away.
+    pub async fn reserve(&self, bytes: usize, patience: Duration) -> Result<Reservation, Exhausted> {
+        let permits = u32::try_from(bytes).map_err(|_| Exhausted)?;
+        if bytes > self.limit {
+            return Err(Exhausted);
+        }
+        let waiting = Arc::clone(&self.free).acquire_many_owned(permits);
+        match tokio::time::timeout(patience, waiting).await {
+            Ok(Ok(permit)) => Ok(Reservation { free: Arc::clone(&self.free), permit }),
+            _ => Err(Exhausted),
+        }
+    }
+}
+
+impl Reservation {
+    /// Bytes set aside.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.permit.num_permits()
+    }
+
+    /// Sets aside what is missing to `bytes`, if it is free at this moment.
+    pub fn grow_to(&mut self, bytes: usize) -> Result<(), Exhausted> {
+        let missing = u32::try_from(bytes.saturating_sub(self.bytes())).map_err(|_| Exhausted)?;
+        if missing == 0 {
+            return Ok(());
+        }
+        let more = Arc::clone(&self.free).try_acquire_many_owned(missing).map_err(|_| Exhausted)?;
+        self.permit.merge(more);
+        Ok(())
+    }
+
+    /// Ties the reservation, cut to the real size, to the bytes it was made for.
+    #[must_use]
+    pub fn hold(mut self, bytes: Vec<u8>) -> Bytes {
+        drop(self.permit.split(self.bytes().saturating_sub(bytes.len())));
+        Bytes::from_owner(Held { bytes, _permit: self.permit })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_waits_for_the_budget_and_is_refused_when_its_patience_ends() {
+        let budget = Budget::new(100);
+        let first = budget.reserve(80, Duration::ZERO).await.unwrap();
+        assert_eq!(budget.reserve(30, Duration::from_secs(1)).await.unwrap_err(), Exhausted);
+        drop(first);
+        assert!(budget.reserve(30, Duration::ZERO).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn the_budget_is_free_again_when_the_last_clone_of_the_bytes_is_dropped() {
+        let budget = Budget::new(100);
+        let reservation = budget.reserve(80, Duration::ZERO).await.unwrap();
+        let bytes = reservation.hold(vec![0; 50]);
+        assert_eq!(budget.used(), 50);
+        let part = bytes.slice(10..20);
+        drop(bytes);
+        assert_eq!(budget.used(), 50);
+        drop(part);
+        assert_eq!(budget.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_reservation_grows_only_into_what_is_free() {
+        let budget = Budget::new(100);
+        let mut reservation = budget.reserve(10, Duration::ZERO).await.unwrap();
+        assert_eq!(reservation.grow_to(100), Ok(()));
+        assert_eq!(reservation.grow_to(101), Err(Exhausted));
+        assert_eq!(reservation.bytes(), 100);
+    }
+
+    #[tokio::test]
+    async fn more_than_the_whole_budget_is_refused_without_waiting() {
+        let outcome = Budget::new(10).reserve(11, Duration::from_secs(3600)).await;
+        assert_eq!(outcome.unwrap_err(), Exhausted);
+    }
+}

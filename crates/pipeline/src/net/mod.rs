@@ -1,0 +1,1 @@
+//! The wire below OTLP: HTTP, gRPC framing, compression and TLS.
