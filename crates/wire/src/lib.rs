@@ -1,1 +1,12 @@
-//! placeholder
+//! OTLP as bytes: validate, view, encode, edit, merge, split and translate requests without decoding them into objects.
+//!
+//! [`validate()`] looks at untrusted bytes once. Everything else takes bytes that it has accepted and cannot fail.
+
+pub mod error;
+pub mod field;
+pub mod schema;
+mod signal;
+pub mod varint;
+
+pub use error::Error;
+pub use signal::Signal;
