@@ -1,6 +1,7 @@
 //! The resolved configuration: what Python made of the user's file, every default filled in.
 use std::collections::BTreeMap;
 
+use millrace_wire::Signal;
 use serde::Deserialize;
 
 /// A whole gateway.
@@ -112,6 +113,31 @@ pub struct SignalMap {
     pub metrics: String,
     pub logs: String,
     pub profiles: String,
+}
+
+impl SignalMap {
+    /// The paths of the OTLP specification.
+    #[must_use]
+    pub fn default_paths() -> Self {
+        let path = |signal: Signal| signal.http_path().to_owned();
+        Self {
+            traces: path(Signal::Traces),
+            metrics: path(Signal::Metrics),
+            logs: path(Signal::Logs),
+            profiles: path(Signal::Profiles),
+        }
+    }
+
+    /// The text of one signal.
+    #[must_use]
+    pub fn get(&self, signal: Signal) -> &str {
+        match signal {
+            Signal::Traces => &self.traces,
+            Signal::Metrics => &self.metrics,
+            Signal::Logs => &self.logs,
+            Signal::Profiles => &self.profiles,
+        }
+    }
 }
 
 /// TLS of a listener.

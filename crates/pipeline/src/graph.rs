@@ -1,0 +1,167 @@
+//! The graph of one worker: components built from the configuration and connected by its pipelines.
+use std::collections::{BTreeMap, HashMap};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
+
+use millrace_wire::Signal;
+use tokio::time::Instant;
+
+use crate::batch::Batch;
+use crate::component::{Ack, Consumer};
+use crate::config::{Config, Exporter, Pipeline, StartError};
+use crate::exporters::{self, Context};
+use crate::ledger::Ledger;
+use crate::log::Log;
+use crate::processors;
+
+/// The books of all components, one for each id, shared by the workers.
+#[derive(Debug)]
+pub struct Books {
+    /// Of the receivers.
+    pub receivers: BTreeMap<String, Arc<Ledger>>,
+    /// Of the exporters.
+    pub exporters: BTreeMap<String, Arc<Ledger>>,
+}
+
+impl Books {
+    /// Empty books for every component that a pipeline uses.
+    #[must_use]
+    pub fn new(config: &Config) -> Self {
+        let used = |ids: fn(&Pipeline) -> &Vec<String>| {
+            config.pipelines.iter().flat_map(ids).map(|id| (id.clone(), Arc::default())).collect()
+        };
+        Self { receivers: used(|pipeline| &pipeline.receivers), exporters: used(|pipeline| &pipeline.exporters) }
+    }
+}
+
+/// What the graphs of several workers have in common.
+pub struct Shared {
+    /// Everybody's books.
+    pub books: Books,
+    /// The gateway's own log.
+    pub log: Arc<Log>,
+    /// Exporters that all workers must share, because what they write to is one thing.
+    singletons: Mutex<HashMap<String, Arc<dyn Consumer>>>,
+}
+
+impl Shared {
+    /// For the graphs of `config`.
+    #[must_use]
+    pub fn new(config: &Config, log: Arc<Log>) -> Self {
+        Self { books: Books::new(config), log, singletons: Mutex::default() }
+    }
+}
+
+/// The routes of each receiver, by id and signal.
+pub type Routes = BTreeMap<String, [Option<Arc<dyn Consumer>>; 4]>;
+
+/// One worker's components.
+pub struct Graph {
+    /// Where each receiver sends what it takes.
+    pub routes: Routes,
+    /// First step of every pipeline, for the shutdown.
+    heads: Vec<Arc<dyn Consumer>>,
+}
+
+impl Graph {
+    /// Builds and connects what the configuration names; runs inside the worker's runtime.
+    pub fn build(config: &Config, shared: &Shared) -> Result<Self, StartError> {
+        let mut exporters = HashMap::new();
+        let mut gathered: BTreeMap<String, [Vec<Arc<dyn Consumer>>; 4]> = BTreeMap::new();
+        let mut heads = Vec::new();
+        for pipeline in &config.pipelines {
+            let signal = Signal::from_name(&pipeline.signal).ok_or_else(|| {
+                StartError::of(&format!("service.pipelines.{}", pipeline.id), "the name must start with traces, metrics, logs or profiles")
+            })?;
+            let mut destinations = Vec::new();
+            for id in &pipeline.exporters {
+                let exporter = match exporters.get(id) {
+                    Some(exporter) => Arc::clone(exporter),
+                    None => build_exporter(id, config, shared)?,
+                };
+                exporters.insert(id.clone(), Arc::clone(&exporter));
+                destinations.push(exporter);
+            }
+            let head = pipeline.processors.iter().rev().filter_map(|id| config.processors.get(id)).fold(
+                fan_out(destinations),
+                |next, processor| processors::build(processor, signal, next),
+            );
+            heads.push(Arc::clone(&head));
+            for id in &pipeline.receivers {
+                let by_signal = gathered.entry(id.clone()).or_default();
+                if let Some(steps) = by_signal.get_mut(signal as usize) {
+                    steps.push(Arc::clone(&head));
+                }
+            }
+        }
+        let routes = gathered
+            .into_iter()
+            .map(|(id, by_signal)| (id, by_signal.map(|steps| (!steps.is_empty()).then(|| fan_out(steps)))))
+            .collect();
+        Ok(Self { routes, heads })
+    }
+
+    /// Empties every component, giving up at `deadline`.
+    pub async fn shutdown(&self, deadline: Instant) {
+        together(self.heads.iter().map(|head| head.shutdown(deadline)).collect()).await;
+    }
+}
+
+type Shutdown<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// Waits for all at once, so that one destination that hangs does not use up the time of the others.
+async fn together(mut shutdowns: Vec<Shutdown<'_>>) {
+    std::future::poll_fn(|context| {
+        shutdowns.retain_mut(|shutdown| shutdown.as_mut().poll(context).is_pending());
+        if shutdowns.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
+fn build_exporter(id: &str, config: &Config, shared: &Shared) -> Result<Arc<dyn Consumer>, StartError> {
+    let exporter = config
+        .exporters
+        .get(id)
+        .ok_or_else(|| StartError::of("service.pipelines", format!("there is no exporter {id:?}")))?;
+    let context = Context {
+        id: id.to_owned(),
+        ledger: shared.books.exporters.get(id).map(Arc::clone).unwrap_or_default(),
+        log: Arc::clone(&shared.log),
+    };
+    if !matches!(exporter, Exporter::File(_)) {
+        return exporters::build(exporter, context);
+    }
+    let mut singletons = shared.singletons.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(built) = singletons.get(id) {
+        return Ok(Arc::clone(built));
+    }
+    let built = exporters::build(exporter, context)?;
+    singletons.insert(id.to_owned(), Arc::clone(&built));
+    Ok(built)
+}
+
+fn fan_out(mut steps: Vec<Arc<dyn Consumer>>) -> Arc<dyn Consumer> {
+    match steps.pop() {
+        Some(only) if steps.is_empty() => only,
+        Some(last) => {
+            steps.push(last);
+            Arc::new(FanOut(steps))
+        }
+        None => Arc::new(FanOut(steps)),
+    }
+}
+
+/// Gives every batch to each of several steps, which share its bytes (X13).
+struct FanOut(Vec<Arc<dyn Consumer>>);
+
+impl Consumer for FanOut {
+    fn consume(&self, batch: Batch) -> Ack {
+        Ack::all(self.0.iter().map(|step| step.consume(batch.clone())).collect())
+    }
+
+    fn shutdown(&self, deadline: Instant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(together(self.0.iter().map(|step| step.shutdown(deadline)).collect()))
+    }
+}

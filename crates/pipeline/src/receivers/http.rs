@@ -1,0 +1,221 @@
+//! OTLP/HTTP: method, path and encodings in; the matching response or a `google.rpc.Status` out.
+use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use millrace_wire::{PartialSuccess, Signal, Status};
+
+use super::intake::{Intake, Limits, ReadError, Verdict};
+use super::reply::Reply;
+use crate::component::{Reason, Refusal};
+use crate::config::SignalMap;
+use crate::net::compression::Coding;
+
+/// How long a client that was turned away for want of memory should wait (H8).
+const OVERLOAD_RETRY_S: u64 = 1;
+
+/// The two encodings of OTLP/HTTP; the answer always uses the request's (H3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Encoding {
+    Protobuf,
+    Json,
+}
+
+/// A failure on its way to the client.
+struct Failure {
+    status: StatusCode,
+    code: i32,
+    message: String,
+    retry_after_s: Option<u64>,
+    bad_request: bool,
+    /// The rest of the body was not read, so the connection cannot be used again.
+    close: bool,
+}
+
+/// Answers one HTTP request.
+pub(crate) async fn answer(
+    intake: &Intake,
+    limits: &Limits,
+    paths: &SignalMap,
+    request: Request<Incoming>,
+) -> Response<Reply> {
+    let encoding = encoding_of(request.headers());
+    let outcome = match signal_of(request.uri().path(), paths) {
+        None => Err(Failure::new(
+            StatusCode::NOT_FOUND,
+            5,
+            format!("there is no OTLP service at this path; the paths are {}, {}, {} and {}", paths.traces, paths.metrics, paths.logs, paths.profiles),
+        )),
+        Some(_) if request.method() != Method::POST => {
+            Err(Failure::new(StatusCode::METHOD_NOT_ALLOWED, 12, "OTLP requests are sent with POST"))
+        }
+        Some(signal) => receive(intake, limits, signal, encoding, request).await,
+    };
+    // Errors in an encoding that nobody asked for are still OTLP errors: protobuf is the default (H4).
+    let encoding = encoding.unwrap_or(Encoding::Protobuf);
+    match outcome {
+        Ok((signal, partial)) => success(signal, encoding, partial.as_ref()),
+        Err(failure) => failure.response(encoding),
+    }
+}
+
+async fn receive(
+    intake: &Intake,
+    limits: &Limits,
+    signal: Signal,
+    encoding: Option<Encoding>,
+    request: Request<Incoming>,
+) -> Result<(Signal, Option<PartialSuccess>), Failure> {
+    let encoding = encoding.ok_or_else(|| {
+        Failure::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            3,
+            "Content-Type must be application/x-protobuf or application/json",
+        )
+    })?;
+    let coding = coding_of(request.headers())?;
+    let consumer = intake.route(signal).ok_or_else(|| {
+        Failure::new(
+            StatusCode::NOT_FOUND,
+            12,
+            format!("no pipeline of this gateway takes {}; add one under service.pipelines", signal.name()),
+        )
+    })?;
+    let _place = intake.enter(limits).await?;
+    let plain = intake.read(request.into_body(), 0, coding, limits).await?;
+    let mut plain = intake.decompress(plain, coding, limits)?;
+    if encoding == Encoding::Json {
+        plain = plain
+            .translate(|json| millrace_wire::request_from_json(signal, json))
+            .map_err(|error| Failure::bad_request(error.to_string()))??;
+    }
+    match intake.take(signal, plain.hold(), consumer, None).await {
+        Verdict::Accepted => Ok((signal, None)),
+        Verdict::Partial(partial) => Ok((signal, Some(partial))),
+        Verdict::Malformed(problem) => Err(Failure::bad_request(problem)),
+        Verdict::Refused(refusal) => Err(Failure::from(refusal)),
+    }
+}
+
+fn signal_of(path: &str, paths: &SignalMap) -> Option<Signal> {
+    Signal::ALL.into_iter().find(|signal| paths.get(*signal) == path)
+}
+
+/// The request's encoding: the media type in any case, its parameters ignored (H2).
+fn encoding_of(headers: &HeaderMap) -> Option<Encoding> {
+    let value = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    let media_type = value.split(';').next()?.trim();
+    if media_type.eq_ignore_ascii_case("application/x-protobuf") {
+        Some(Encoding::Protobuf)
+    } else if media_type.eq_ignore_ascii_case("application/json") {
+        Some(Encoding::Json)
+    } else {
+        None
+    }
+}
+
+fn coding_of(headers: &HeaderMap) -> Result<Coding, Failure> {
+    let Some(value) = headers.get(CONTENT_ENCODING) else { return Ok(Coding::Identity) };
+    let name = value.to_str().unwrap_or_default().trim().to_ascii_lowercase();
+    match Coding::from_name(&name) {
+        Some(coding) if headers.get_all(CONTENT_ENCODING).iter().count() == 1 => Ok(coding),
+        _ => Err(Failure::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            3,
+            "Content-Encoding must be gzip, zstd or identity, and only one of them",
+        )),
+    }
+}
+
+fn success(signal: Signal, encoding: Encoding, partial: Option<&PartialSuccess>) -> Response<Reply> {
+    let body = match encoding {
+        Encoding::Protobuf => millrace_wire::encode_response(signal, partial),
+        Encoding::Json => millrace_wire::response_to_json(signal, partial),
+    };
+    respond(StatusCode::OK, encoding, body)
+}
+
+fn respond(status: StatusCode, encoding: Encoding, body: Vec<u8>) -> Response<Reply> {
+    let mut response = Response::new(Reply::data(body));
+    *response.status_mut() = status;
+    let media_type = match encoding {
+        Encoding::Protobuf => "application/x-protobuf",
+        Encoding::Json => "application/json",
+    };
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+}
+
+impl Failure {
+    /// `code` is the `google.rpc.Code` that says the same as the HTTP status.
+    fn new(status: StatusCode, code: i32, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into(), retry_after_s: None, bad_request: false, close: false }
+    }
+
+    fn bad_request(message: impl Into<String>) -> Self {
+        Self { bad_request: true, ..Self::new(StatusCode::BAD_REQUEST, 3, message) }
+    }
+
+    fn response(self, encoding: Encoding) -> Response<Reply> {
+        let status = Status {
+            code: self.code,
+            bad_request: self.bad_request.then(|| self.message.clone()),
+            message: self.message,
+            retry_delay: None,
+        };
+        let body = match encoding {
+            Encoding::Protobuf => status.encode(),
+            Encoding::Json => status.to_json(),
+        };
+        let mut response = respond(self.status, encoding, body);
+        let headers = response.headers_mut();
+        if let Some(seconds) = self.retry_after_s {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::METHOD_NOT_ALLOWED {
+            headers.insert(ALLOW, HeaderValue::from_static("POST"));
+        }
+        if self.close {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        response
+    }
+}
+
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        match error {
+            ReadError::TooLarge(limit) => Self {
+                close: true,
+                ..Self::new(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    8,
+                    format!("the request is larger than the limit of {limit} bytes after decompression; send smaller batches"),
+                )
+            },
+            ReadError::Overload => Self {
+                retry_after_s: Some(OVERLOAD_RETRY_S),
+                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, 14, "the gateway holds as much data as its memory budget allows; send the request again later")
+            },
+            ReadError::TimedOut(limit) => Self {
+                close: true,
+                ..Self::new(StatusCode::REQUEST_TIMEOUT, 4, format!("the body did not arrive within {} s", limit.as_secs()))
+            },
+            ReadError::Broken(problem) => Self { close: true, ..Self::bad_request(format!("the body could not be read: {problem}")) },
+            ReadError::Corrupt(problem) => Self::bad_request(problem),
+        }
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        if refusal.retryable {
+            // Whole seconds, rounded up: zero would be an invitation to a busy loop.
+            let wait = refusal.retry_after.map_or(OVERLOAD_RETRY_S, |wait| wait.as_secs() + 1);
+            let full = matches!(refusal.reason, Reason::QueueFull | Reason::BudgetExhausted);
+            let status = if full { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::SERVICE_UNAVAILABLE };
+            Self { retry_after_s: Some(wait), ..Self::new(status, 14, refusal.message) }
+        } else {
+            Self::new(StatusCode::BAD_REQUEST, 3, refusal.message)
+        }
+    }
+}

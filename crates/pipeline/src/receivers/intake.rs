@@ -1,0 +1,264 @@
+//! What happens to a request whichever protocol brought it: admission, body, validation, hand-over, answer.
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body::Body as _;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use millrace_wire::{PartialSuccess, Signal};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
+
+use crate::batch::{Batch, Payload};
+use crate::budget::{Budget, Exhausted, Reservation};
+use crate::component::{Ack, Consumer, Reason, Refusal};
+use crate::ledger::Ledger;
+use crate::net::compression::{self, Coding, DecompressError};
+
+/// Memory set aside for a body whose length nobody declared, before it is read.
+const UNDECLARED_BODY: usize = 64 << 10;
+/// Memory that is allocated on the word of a `Content-Length` alone (S6): beyond it, the buffer grows with what arrives.
+const TRUSTED_LENGTH: usize = 1 << 20;
+/// What telemetry usually grows by when it is decompressed; only the first reservation depends on it.
+const USUAL_EXPANSION: usize = 8;
+
+/// The bounds of one listener.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Largest request after decompression, in bytes.
+    pub request_bytes: usize,
+    /// How long a request may wait for a place and for the budget.
+    pub admission: Duration,
+    /// Longest time from the first to the last byte of a body.
+    pub body: Duration,
+}
+
+/// The door of one receiver: everything that its protocols share.
+pub struct Intake {
+    /// Where each signal goes; `None` where no pipeline wants it.
+    pub routes: [Option<Arc<dyn Consumer>>; 4],
+    /// The receiver's books.
+    pub ledger: Arc<Ledger>,
+    /// The process's memory for telemetry.
+    pub budget: Budget,
+    /// Requests that are read or answered at once.
+    pub places: Arc<Semaphore>,
+}
+
+/// Why a body did not become a request.
+#[derive(Debug)]
+pub(crate) enum ReadError {
+    /// Larger than the limit, before or after decompression.
+    TooLarge(usize),
+    /// No place or no budget within the admission time-out.
+    Overload,
+    /// The body did not arrive in time.
+    TimedOut(Duration),
+    /// The connection or its framing broke.
+    Broken(String),
+    /// The compressed data is damaged.
+    Corrupt(String),
+}
+
+/// How a readable request ended.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    /// Everything was taken.
+    Accepted,
+    /// Some items break the data model; the rest was taken.
+    Partial(PartialSuccess),
+    /// The bytes are not a request; nothing was taken.
+    Malformed(String),
+    /// A component refused the request.
+    Refused(Refusal),
+}
+
+/// A request as it was sent, uncompressed, with the memory that is set aside for it.
+pub(crate) struct Plain {
+    reservation: Reservation,
+    bytes: Vec<u8>,
+    envelope: usize,
+}
+
+impl Plain {
+    /// The request as bytes whose budget is free again when the last of them is dropped.
+    pub(crate) fn hold(self) -> Bytes {
+        let held = self.reservation.hold(self.bytes);
+        held.slice(self.envelope.min(held.len())..)
+    }
+
+    /// What was read, framing included.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Replaces the request by a translation of it, which takes over the memory set aside.
+    pub(crate) fn translate<E>(self, translation: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>) -> Result<Result<Self, ReadError>, E> {
+        let Self { mut reservation, bytes, .. } = self;
+        let bytes = translation(&bytes)?;
+        Ok(match reservation.grow_to(bytes.len()) {
+            Ok(()) => Ok(Self { reservation, bytes, envelope: 0 }),
+            Err(Exhausted) => Err(ReadError::Overload),
+        })
+    }
+}
+
+impl Intake {
+    /// The pipeline behind a signal.
+    pub(crate) fn route(&self, signal: Signal) -> Option<&Arc<dyn Consumer>> {
+        self.routes.iter().zip(Signal::ALL).find(|(_, of)| *of == signal).and_then(|(route, _)| route.as_ref())
+    }
+
+    /// Waits for a place among the requests in progress; it is kept until the answer.
+    pub(crate) async fn enter(&self, limits: &Limits) -> Result<SemaphorePermit<'_>, ReadError> {
+        match timeout(limits.admission, self.places.acquire()).await {
+            Ok(Ok(place)) => Ok(place),
+            _ => Err(ReadError::Overload),
+        }
+    }
+
+    /// The largest request that can be held: no more than the whole budget.
+    fn largest(&self, limits: &Limits) -> usize {
+        limits.request_bytes.min(self.budget.limit())
+    }
+
+    /// Waits for memory before a byte of the body is read.
+    async fn admit(&self, declared: Option<usize>, coding: Coding, limits: &Limits) -> Result<Reservation, ReadError> {
+        let largest = self.largest(limits);
+        if declared.is_some_and(|length| length > largest) {
+            return Err(ReadError::TooLarge(largest));
+        }
+        let expected = declared.unwrap_or(UNDECLARED_BODY);
+        let expected = if coding == Coding::Identity { expected } else { expected.saturating_mul(USUAL_EXPANSION) };
+        self.budget.reserve(expected.min(largest), limits.admission).await.map_err(|Exhausted| ReadError::Overload)
+    }
+
+    /// Reads a whole body within every limit; `envelope` bytes of framing do not count.
+    pub(crate) async fn read(&self, body: Incoming, envelope: usize, coding: Coding, limits: &Limits) -> Result<Plain, ReadError> {
+        let declared = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+        let declared = declared.map(|length| length.saturating_sub(envelope));
+        let reservation = self.admit(declared, coding, limits).await?;
+        let bytes = Vec::with_capacity(declared.map_or(0, |length| length + envelope).min(TRUSTED_LENGTH));
+        let mut plain = Plain { reservation, bytes, envelope };
+        timeout(limits.body, self.collect(body, &mut plain, limits))
+            .await
+            .unwrap_or(Err(ReadError::TimedOut(limits.body)))?;
+        Ok(plain)
+    }
+
+    async fn collect(&self, mut body: Incoming, into: &mut Plain, limits: &Limits) -> Result<(), ReadError> {
+        let largest = self.largest(limits);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| ReadError::Broken(error.to_string()))?;
+            let Some(data) = frame.data_ref() else { continue };
+            let total = into.bytes.len() + data.len();
+            if total > largest + into.envelope {
+                return Err(ReadError::TooLarge(largest));
+            }
+            into.reservation.grow_to(total.min(largest)).map_err(|Exhausted| ReadError::Overload)?;
+            into.bytes.extend_from_slice(data);
+        }
+        Ok(())
+    }
+
+    /// Undoes the content coding.
+    pub(crate) fn decompress(&self, plain: Plain, coding: Coding, limits: &Limits) -> Result<Plain, ReadError> {
+        if coding == Coding::Identity {
+            return Ok(plain);
+        }
+        let Plain { mut reservation, bytes, envelope } = plain;
+        // Whatever is free now bounds what may come out, so that a bomb cannot exceed the budget.
+        let affordable = reservation.bytes() + self.budget.available();
+        let largest = self.largest(limits);
+        let compressed = bytes.get(envelope..).unwrap_or_default();
+        match compression::decompress(coding, compressed, largest.min(affordable)) {
+            Ok(bytes) => {
+                reservation.grow_to(bytes.len()).map_err(|Exhausted| ReadError::Overload)?;
+                Ok(Plain { reservation, bytes, envelope: 0 })
+            }
+            Err(DecompressError::TooLarge) if affordable < largest => Err(ReadError::Overload),
+            Err(DecompressError::TooLarge) => Err(ReadError::TooLarge(largest)),
+            Err(DecompressError::Corrupt(problem)) => Err(ReadError::Corrupt(problem)),
+        }
+    }
+
+    /// Validates a request, hands it over and waits until the promise of every destination holds.
+    pub(crate) async fn take(
+        &self,
+        signal: Signal,
+        request: Bytes,
+        consumer: &Arc<dyn Consumer>,
+        deadline: Option<Duration>,
+    ) -> Verdict {
+        self.ledger.request(signal);
+        let summary = match millrace_wire::validate(signal, &request) {
+            Ok(summary) => summary,
+            Err(error) => return Verdict::Malformed(error.to_string()),
+        };
+        let mut books = Pending::new(&self.ledger, signal, summary.items);
+        let (payload, partial) = if summary.invalid == 0 {
+            (request, None)
+        } else {
+            let kept = millrace_wire::reject_invalid(signal, &request);
+            books.drop(kept.rejected, Reason::InvalidData);
+            let rejected = i64::try_from(kept.rejected).unwrap_or(i64::MAX);
+            // The copy is no larger than the request, which stays reserved until the end of this call.
+            (Bytes::from(kept.request), Some(PartialSuccess { rejected, message: kept.message }))
+        };
+        if books.items > 0 {
+            let batch = Batch { signal, items: books.items, payload: Payload::from(payload) };
+            if let Err(refusal) = wait(consumer.consume(batch), deadline).await {
+                books.refuse(refusal.reason);
+                return Verdict::Refused(refusal);
+            }
+        }
+        books.accept();
+        partial.map_or(Verdict::Accepted, Verdict::Partial)
+    }
+}
+
+async fn wait(ack: Ack, deadline: Option<Duration>) -> Result<(), Refusal> {
+    let Some(deadline) = deadline else { return ack.await };
+    timeout(deadline, ack).await.unwrap_or_else(|_| {
+        Err(Refusal::retryable(
+            Reason::DeadlineExceeded,
+            "the deadline passed before the data was safe; it may still be delivered",
+        ))
+    })
+}
+
+/// Items between arrival and answer; when the client goes away first, they are counted as refused.
+struct Pending<'a> {
+    ledger: &'a Ledger,
+    signal: Signal,
+    items: usize,
+    reason: Reason,
+}
+
+impl<'a> Pending<'a> {
+    fn new(ledger: &'a Ledger, signal: Signal, items: usize) -> Self {
+        ledger.receive(signal, items);
+        Self { ledger, signal, items, reason: Reason::ClientGone }
+    }
+
+    fn drop(&mut self, items: usize, reason: Reason) {
+        self.ledger.drop(self.signal, items, reason);
+        self.items -= items;
+    }
+
+    fn refuse(mut self, reason: Reason) {
+        self.reason = reason;
+    }
+
+    fn accept(mut self) {
+        self.ledger.deliver(self.signal, self.items);
+        self.items = 0;
+    }
+}
+
+impl Drop for Pending<'_> {
+    fn drop(&mut self) {
+        self.ledger.drop(self.signal, self.items, self.reason);
+    }
+}

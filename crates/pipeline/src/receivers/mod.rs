@@ -1,0 +1,9 @@
+//! Receivers: one shared intake, and one file for each protocol that leads to it.
+mod grpc;
+mod http;
+mod intake;
+mod listener;
+pub(crate) mod reply;
+
+pub use intake::{Intake, Limits};
+pub use listener::{Endpoint, Listener};

@@ -1,0 +1,183 @@
+//! What the gateway measures about itself, under the names that the Collector gave these metrics.
+pub(crate) mod prometheus;
+pub(crate) mod push;
+
+use std::time::Instant;
+
+use millrace_wire::Signal;
+use serde_json::{Map, Value, json};
+
+use crate::budget::Budget;
+use crate::component::Reason;
+use crate::graph::Shared;
+use crate::ledger::{Ledger, Tally};
+
+/// Everything that can be measured.
+pub(crate) struct Observed {
+    pub(crate) shared: Shared,
+    pub(crate) budget: Budget,
+    pub(crate) started: Instant,
+}
+
+/// One metric with all of its points.
+#[derive(Debug)]
+pub(crate) struct Metric {
+    pub(crate) name: String,
+    pub(crate) description: &'static str,
+    pub(crate) unit: &'static str,
+    /// A monotonic sum, else a gauge.
+    pub(crate) monotonic: bool,
+    pub(crate) points: Vec<Point>,
+}
+
+/// A value and the labels that tell it from its neighbours.
+#[derive(Debug)]
+pub(crate) struct Point {
+    pub(crate) labels: Vec<(&'static str, String)>,
+    pub(crate) value: f64,
+}
+
+impl Observed {
+    /// All metrics at this moment.
+    pub(crate) fn measure(&self) -> Vec<Metric> {
+        let mut metrics = self.process();
+        for (id, ledger) in &self.shared.books.receivers {
+            for (signal, tally) in ledger.snapshot() {
+                receiver(&mut metrics, id, signal, &tally);
+            }
+        }
+        for (id, ledger) in &self.shared.books.exporters {
+            for (signal, tally) in ledger.snapshot() {
+                exporter(&mut metrics, id, signal, &tally);
+            }
+        }
+        metrics
+    }
+
+    fn process(&self) -> Vec<Metric> {
+        let gauge = |name: &str, description, unit, value| Metric {
+            name: name.into(),
+            description,
+            unit,
+            monotonic: false,
+            points: vec![Point { labels: Vec::new(), value }],
+        };
+        let mut metrics = vec![
+            Metric {
+                monotonic: true,
+                ..gauge("otelcol_process_uptime", "Uptime of the process", "s", self.started.elapsed().as_secs_f64())
+            },
+            gauge("millrace_budget_used_bytes", "Telemetry held in memory", "By", self.budget.used() as f64),
+            gauge("millrace_budget_limit_bytes", "Telemetry that may be held in memory", "By", self.budget.limit() as f64),
+        ];
+        if let Some((cpu_s, rss_bytes)) = process_usage() {
+            metrics.push(Metric {
+                monotonic: true,
+                ..gauge("otelcol_process_cpu_seconds", "Total CPU user and system time in seconds", "s", cpu_s)
+            });
+            metrics.push(gauge("otelcol_process_memory_rss", "Total physical memory (resident set size)", "By", rss_bytes));
+        }
+        metrics
+    }
+
+    /// The books of every component, for `stats()`; all numbers are items unless the name says otherwise.
+    pub(crate) fn stats(&self) -> Value {
+        let books = &self.shared.books;
+        let receivers: Map<_, _> = books.receivers.iter().map(|(id, ledger)| (id.clone(), by_signal(ledger, receiver_stats))).collect();
+        let exporters: Map<_, _> = books.exporters.iter().map(|(id, ledger)| (id.clone(), by_signal(ledger, exporter_stats))).collect();
+        json!({
+            "receivers": receivers,
+            "exporters": exporters,
+            "budget": {"limit_bytes": self.budget.limit(), "used_bytes": self.budget.used()},
+        })
+    }
+}
+
+fn by_signal(ledger: &Ledger, stats: fn(&Tally) -> Value) -> Value {
+    ledger.snapshot().iter().map(|(signal, tally)| (signal.name().to_owned(), stats(tally))).collect::<Map<_, _>>().into()
+}
+
+fn receiver_stats(tally: &Tally) -> Value {
+    let refused: Map<_, _> = reasons(tally).filter(|(reason, _)| *reason != Reason::InvalidData).map(named).collect();
+    json!({
+        "received": tally.received,
+        "accepted": tally.delivered,
+        "refused": refused,
+        "rejected": tally.dropped.get(&Reason::InvalidData).copied().unwrap_or(0),
+        "pending": tally.held,
+        "requests": tally.requests,
+    })
+}
+
+fn exporter_stats(tally: &Tally) -> Value {
+    let dropped: Map<_, _> = reasons(tally).map(named).collect();
+    json!({
+        "received": tally.received,
+        "exported": tally.delivered,
+        "dropped": dropped,
+        "queued": tally.held,
+        "requests_sent": tally.requests,
+        "retries": tally.retries,
+    })
+}
+
+fn reasons(tally: &Tally) -> impl Iterator<Item = (Reason, u64)> + '_ {
+    tally.dropped.iter().map(|(reason, items)| (*reason, *items))
+}
+
+fn named((reason, items): (Reason, u64)) -> (String, Value) {
+    (reason.name().to_owned(), items.into())
+}
+
+fn receiver(metrics: &mut Vec<Metric>, id: &str, signal: Signal, tally: &Tally) {
+    let items = signal.item_name();
+    let labels = || vec![("receiver", id.to_owned())];
+    add(metrics, format!("otelcol_receiver_accepted_{items}"), "Items successfully pushed into the pipeline", true, labels(), tally.delivered);
+    add(metrics, format!("otelcol_receiver_refused_{items}"), "Items that could not be pushed into the pipeline", true, labels(), tally.dropped_items());
+    add(metrics, format!("millrace_receiver_pending_{items}"), "Items received but not answered yet", false, labels(), tally.held);
+    dropped(metrics, "receiver", id, signal, tally);
+}
+
+fn exporter(metrics: &mut Vec<Metric>, id: &str, signal: Signal, tally: &Tally) {
+    let items = signal.item_name();
+    let labels = || vec![("exporter", id.to_owned())];
+    // The Collector tells a full queue from a failed send.
+    let refused = tally.dropped.get(&Reason::QueueFull).copied().unwrap_or(0);
+    add(metrics, format!("otelcol_exporter_sent_{items}"), "Items successfully sent to the destination", true, labels(), tally.delivered);
+    add(metrics, format!("otelcol_exporter_send_failed_{items}"), "Items in failed attempts to send to the destination", true, labels(), tally.dropped_items() - refused);
+    add(metrics, format!("otelcol_exporter_enqueue_failed_{items}"), "Items that could not be added to the sending queue", true, labels(), refused);
+    add(metrics, format!("millrace_exporter_queued_{items}"), "Items handed to the exporter and neither sent nor dropped yet", false, labels(), tally.held);
+    dropped(metrics, "exporter", id, signal, tally);
+}
+
+fn dropped(metrics: &mut Vec<Metric>, kind: &'static str, id: &str, signal: Signal, tally: &Tally) {
+    for (reason, items) in reasons(tally) {
+        let labels = vec![
+            ("component", format!("{kind}/{id}")),
+            ("signal", signal.name().to_owned()),
+            ("reason", reason.name().to_owned()),
+        ];
+        add(metrics, "millrace_dropped_items".into(), "Items refused or dropped, by reason", true, labels, items);
+    }
+}
+
+fn add(metrics: &mut Vec<Metric>, name: String, description: &'static str, monotonic: bool, labels: Vec<(&'static str, String)>, value: u64) {
+    let point = Point { labels, value: value as f64 };
+    match metrics.iter_mut().find(|metric| metric.name == name) {
+        Some(metric) => metric.points.push(point),
+        None => metrics.push(Metric { name, description, unit: "", monotonic, points: vec![point] }),
+    }
+}
+
+/// CPU seconds and resident bytes of this process, where the system tells (`/proc`).
+fn process_usage() -> Option<(f64, f64)> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name of the program, in parentheses, may hold anything; numbers follow it.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let user: f64 = fields.nth(11)?.parse().ok()?;
+    let system: f64 = fields.next()?.parse().ok()?;
+    let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
+    let pages: f64 = statm.split_whitespace().nth(1)?.parse().ok()?;
+    // Linux reports both in fixed units on every architecture this is built for: 100 Hz and 4 KiB pages.
+    Some(((user + system) / 100.0, pages * 4096.0))
+}
