@@ -1,0 +1,73 @@
+# What a person does with this repository; `make help` lists it. The first `make demo` or `make test` sets up all that
+# it needs in .venv and target, a later one rebuilds only what has changed.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+BIN := .venv/bin
+DONE := .venv/done
+RUST := Cargo.toml Cargo.lock rust-toolchain.toml $(shell find crates -name '*.rs' -o -name Cargo.toml)
+PATHS := python tests examples benchmarks scripts
+
+.PHONY: help demo test lint format build wheel bench fuzz coverage clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+demo: $(DONE)/native $(DONE)/demo ## build, start a gateway, send it a small shop's telemetry, and show that all of it arrived
+	@$(BIN)/python examples/demo.py
+
+test: $(DONE)/native $(DONE)/test ## build and run every test
+	cargo test --workspace --exclude millrace-python
+	$(BIN)/pytest
+
+lint: $(DONE)/native $(DONE)/lint ## format check, clippy, ruff, mypy, stubs, licences, generated code
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+	$(BIN)/ruff format --check $(PATHS)
+	$(BIN)/ruff check $(PATHS)
+	$(BIN)/mypy
+	$(BIN)/stubtest millrace._native
+	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
+	cargo deny --log-level warn check bans licenses sources
+	$(BIN)/python scripts/generate_schema.py --check
+
+format: $(DONE)/lint ## format Rust and Python, and repair what the linter can
+	cargo fmt --all
+	$(BIN)/ruff check --fix --exit-zero --quiet $(PATHS)
+	$(BIN)/ruff format $(PATHS)
+
+build: $(DONE)/native ## build the extension and install the package into .venv, editable
+
+wheel: $(DONE)/build ## build the wheel into dist
+	$(BIN)/maturin build --release --out dist
+
+bench: $(DONE)/native $(DONE)/bench ## measure, beside the peers, and render the tables
+	$(BIN)/python -m benchmarks
+
+fuzz: ## fuzz each target for a minute
+	fuzz/run
+
+coverage: $(DONE)/native $(DONE)/test ## which lines of Python the tests reach
+	$(BIN)/coverage erase
+	$(BIN)/coverage run -m pytest
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report
+
+clean: ## remove everything that was built
+	rm -rf target .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	find python -name '*.so' -delete
+
+$(DONE)/venv: scripts/check_tools.sh
+	@scripts/check_tools.sh $(PYTHON)
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	@mkdir -p $(DONE) && touch $@
+
+$(DONE)/build $(DONE)/demo $(DONE)/test $(DONE)/lint $(DONE)/bench: $(DONE)/%: pyproject.toml $(DONE)/venv
+	$(BIN)/python -m pip install --quiet --group $*
+	@touch $@
+
+$(DONE)/native: $(RUST) $(DONE)/build
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release
+	@touch $@
