@@ -107,6 +107,15 @@ impl<'a> Iterator for Fields<'a> {
     }
 }
 
+/// The contents of the delimited fields with this number, in order: the submessages of a repeated field.
+#[inline]
+pub fn children(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
+    Fields::new(message).filter_map(move |field| match field.value {
+        Value::Delimited(content) if field.number == number => Some(content),
+        _ => None,
+    })
+}
+
 #[inline]
 fn read_value(tag: u64, bytes: &[u8]) -> Option<(Value<'_>, &[u8])> {
     match tag as u8 & 7 {

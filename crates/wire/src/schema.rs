@@ -28,6 +28,13 @@ impl Message {
         self.fields.get(usize::from(place).checked_sub(1)?)
     }
 
+    /// Whether this is that very message type.
+    #[must_use]
+    #[inline]
+    pub fn is(&'static self, that: &'static Self) -> bool {
+        std::ptr::eq(self, that)
+    }
+
     /// The field with this lowerCamelCase name, the only spelling that OTLP/JSON allows.
     #[must_use]
     pub fn field_by_json_name(&self, json_name: &[u8]) -> Option<&'static Field> {
