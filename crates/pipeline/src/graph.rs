@@ -18,17 +18,17 @@ use crate::processors;
 
 /// The books of all components, one for each id, shared by the workers.
 #[derive(Debug)]
-pub struct Books {
+pub(crate) struct Books {
     /// Of the receivers.
-    pub receivers: BTreeMap<String, Arc<Ledger>>,
+    pub(crate) receivers: BTreeMap<String, Arc<Ledger>>,
     /// Of the exporters.
-    pub exporters: BTreeMap<String, Arc<Ledger>>,
+    pub(crate) exporters: BTreeMap<String, Arc<Ledger>>,
 }
 
 impl Books {
     /// Empty books for every component that a pipeline uses.
     #[must_use]
-    pub fn new(config: &Config) -> Self {
+    pub(crate) fn new(config: &Config) -> Self {
         let used = |ids: fn(&Pipeline) -> &Vec<String>| {
             config.pipelines.iter().flat_map(ids).map(|id| (id.clone(), Arc::default())).collect()
         };
@@ -37,11 +37,11 @@ impl Books {
 }
 
 /// What the graphs of several workers have in common.
-pub struct Shared {
+pub(crate) struct Shared {
     /// Everybody's books.
-    pub books: Books,
+    pub(crate) books: Books,
     /// The gateway's own log.
-    pub log: Arc<Log>,
+    pub(crate) log: Arc<Log>,
     /// Exporters that all workers must share, because what they write to is one thing.
     singletons: Mutex<HashMap<String, Arc<dyn Consumer>>>,
 }
@@ -49,25 +49,25 @@ pub struct Shared {
 impl Shared {
     /// For the graphs of `config`.
     #[must_use]
-    pub fn new(config: &Config, log: Arc<Log>) -> Self {
+    pub(crate) fn new(config: &Config, log: Arc<Log>) -> Self {
         Self { books: Books::new(config), log, singletons: Mutex::default() }
     }
 }
 
 /// The routes of each receiver, by id and signal.
-pub type Routes = BTreeMap<String, [Option<Arc<dyn Consumer>>; 4]>;
+pub(crate) type Routes = BTreeMap<String, [Option<Arc<dyn Consumer>>; 4]>;
 
 /// One worker's components.
-pub struct Graph {
+pub(crate) struct Graph {
     /// Where each receiver sends what it takes.
-    pub routes: Routes,
+    pub(crate) routes: Routes,
     /// First step of every pipeline, for the shutdown.
     heads: Vec<Arc<dyn Consumer>>,
 }
 
 impl Graph {
     /// Builds and connects what the configuration names; runs inside the worker's runtime.
-    pub fn build(config: &Config, shared: &Shared) -> Result<Self, StartError> {
+    pub(crate) fn build(config: &Config, shared: &Shared) -> Result<Self, StartError> {
         let mut exporters = HashMap::new();
         let mut gathered: BTreeMap<String, [Vec<Arc<dyn Consumer>>; 4]> = BTreeMap::new();
         let mut heads = Vec::new();
@@ -104,7 +104,7 @@ impl Graph {
     }
 
     /// Empties every component, giving up at `deadline`.
-    pub async fn shutdown(&self, deadline: Instant) {
+    pub(crate) async fn shutdown(&self, deadline: Instant) {
         together(self.heads.iter().map(|head| head.shutdown(deadline)).collect()).await;
     }
 }

@@ -1,6 +1,6 @@
 //! The gateway's own log: short lines on standard error, no more than a person can read, never a secret.
 use std::collections::HashMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::io::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -79,7 +79,7 @@ impl Log {
         let mut line = format!("{} {component}: ", name(level));
         push_printable(&mut line, &message.to_string());
         if suppressed > 0 {
-            line.push_str(&format!(" ({suppressed} more lines of this component were left out)"));
+            let _ = write!(line, " ({suppressed} more lines of this component were left out)");
         }
         line.push('\n');
         // A closed standard error must not stop the gateway.

@@ -202,8 +202,11 @@ fn bind(config: &Config) -> Result<Bound, StartError> {
     Ok((sockets, addresses))
 }
 
-/// What each protocol of a receiver listens with, by name and endpoint.
-fn blueprints(id: &str, receiver: &OtlpReceiver, config: &Config) -> Result<Vec<(&'static str, String, Arc<Blueprint>)>, StartError> {
+/// A protocol's name, the endpoint that it listens on, and what happens there.
+type Protocol = (&'static str, String, Arc<Blueprint>);
+
+/// What each protocol of a receiver listens with.
+fn blueprints(id: &str, receiver: &OtlpReceiver, config: &Config) -> Result<Vec<Protocol>, StartError> {
     let places = Arc::new(Semaphore::new(receiver.max_concurrent_requests.clamp(1, Semaphore::MAX_PERMITS)));
     let connections = Arc::new(Semaphore::new(receiver.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
     let limits = |request_bytes| Limits {

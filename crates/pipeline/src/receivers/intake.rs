@@ -25,25 +25,25 @@ const USUAL_EXPANSION: usize = 8;
 
 /// The bounds of one listener.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Largest request after decompression, in bytes.
-    pub request_bytes: usize,
+    pub(crate) request_bytes: usize,
     /// How long a request may wait for a place and for the budget.
-    pub admission: Duration,
+    pub(crate) admission: Duration,
     /// Longest time from the first to the last byte of a body.
-    pub body: Duration,
+    pub(crate) body: Duration,
 }
 
 /// The door of one receiver: everything that its protocols share.
-pub struct Intake {
+pub(crate) struct Intake {
     /// Where each signal goes; `None` where no pipeline wants it.
-    pub routes: [Option<Arc<dyn Consumer>>; 4],
+    pub(crate) routes: [Option<Arc<dyn Consumer>>; 4],
     /// The receiver's books.
-    pub ledger: Arc<Ledger>,
+    pub(crate) ledger: Arc<Ledger>,
     /// The process's memory for telemetry.
-    pub budget: Budget,
+    pub(crate) budget: Budget,
     /// Requests that are read or answered at once.
-    pub places: Arc<Semaphore>,
+    pub(crate) places: Arc<Semaphore>,
 }
 
 /// Why a body did not become a request.

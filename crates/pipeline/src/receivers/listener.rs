@@ -44,27 +44,27 @@ const HTTP1_BUFFER: usize = 128 << 10;
 const HEADER_LIST_BYTES: u32 = 32 << 10;
 
 /// What one listener serves, shared by all of its connections.
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     /// Where requests go.
-    pub intake: Arc<Intake>,
+    pub(crate) intake: Arc<Intake>,
     /// Its bounds.
-    pub limits: Limits,
+    pub(crate) limits: Limits,
     /// The HTTP path of each signal.
-    pub paths: SignalMap,
+    pub(crate) paths: SignalMap,
     /// Requests in flight on one HTTP/2 connection.
-    pub max_concurrent_streams: u32,
+    pub(crate) max_concurrent_streams: u32,
     /// Longest silence of a connection, and longest time for the head of a request.
-    pub idle: Duration,
+    pub(crate) idle: Duration,
     /// Age at which a connection is closed gracefully.
-    pub max_connection_age: Option<Duration>,
+    pub(crate) max_connection_age: Option<Duration>,
     /// TLS, unless absent.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
     /// Open connections of the receiver.
-    pub connections: Arc<Semaphore>,
+    pub(crate) connections: Arc<Semaphore>,
 }
 
 /// A bound socket that does not accept yet.
-pub struct Listener {
+pub(crate) struct Listener {
     socket: StdListener,
     address: SocketAddr,
 }
@@ -73,7 +73,7 @@ impl Listener {
     /// Binds `endpoint` once for each worker; the kernel spreads connections over them.
     ///
     /// `setting` names the endpoint in the error of an address that cannot be used.
-    pub fn bind(setting: &str, endpoint: &str, workers: usize) -> Result<Vec<Self>, StartError> {
+    pub(crate) fn bind(setting: &str, endpoint: &str, workers: usize) -> Result<Vec<Self>, StartError> {
         let address = resolve(setting, endpoint)?;
         let failed = |error: io::Error| StartError::of(setting, explain(address, &error));
         // A plain socket first: sockets that share a port would hide that another process has it.
@@ -90,12 +90,12 @@ impl Listener {
 
     /// The address in use, its port chosen by the system where 0 was asked for.
     #[must_use]
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Serves OTLP until `stopping` turns true, then finishes the requests that are in progress.
-    pub async fn serve(self, endpoint: Arc<Endpoint>, stopping: watch::Receiver<bool>) -> io::Result<()> {
+    pub(crate) async fn serve(self, endpoint: Arc<Endpoint>, stopping: watch::Receiver<bool>) -> io::Result<()> {
         let permits = Arc::clone(&endpoint.connections);
         self.accept(permits, stopping, move |stream, stopping| {
             let endpoint = Arc::clone(&endpoint);

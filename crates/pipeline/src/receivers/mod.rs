@@ -5,5 +5,5 @@ mod intake;
 mod listener;
 pub(crate) mod reply;
 
-pub use intake::{Intake, Limits};
-pub use listener::{Endpoint, Listener};
+pub(crate) use intake::{Intake, Limits};
+pub(crate) use listener::{Endpoint, Listener};
