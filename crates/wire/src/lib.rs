@@ -2,14 +2,20 @@
 //!
 //! [`validate()`] looks at untrusted bytes once. Everything else takes bytes that it has accepted and cannot fail.
 
+mod data_model;
 mod envelope;
 pub mod error;
 pub mod field;
+mod request;
 pub mod schema;
 mod signal;
+mod splice;
 mod validate;
 pub mod varint;
+mod walk;
 
+pub use data_model::{Rejected, reject_invalid};
 pub use error::Error;
+pub use request::{ItemTooLarge, count, merge, split_by_bytes, split_by_count};
 pub use signal::Signal;
 pub use validate::{Summary, validate};

@@ -14,7 +14,6 @@ const DESCRIPTION: u32 = 0x12;
 const UNIT: u32 = 0x1a;
 const METADATA: u32 = 0x62;
 
-const DATA_POINTS: u32 = 0x0a;
 const AGGREGATION_TEMPORALITY: u32 = 0x10;
 
 /// Bit 0 of the flags of a data point: there is deliberately no value.
@@ -31,9 +30,20 @@ pub(crate) enum Arm {
 }
 
 impl Arm {
+    /// Tag of the field that holds the points, in every arm.
+    pub(crate) const DATA_POINTS: u32 = 0x0a;
+    /// Number of the field that holds the temporality, in every arm that has one.
+    pub(crate) const TEMPORALITY: u32 = 2;
+
+    /// The arm that a field of a `Metric` holds, by its number.
+    #[inline]
+    pub(crate) const fn from_number(number: u32) -> Option<Self> {
+        Self::from_tag(number << 3 | 2)
+    }
+
     /// The arm that a field of a `Metric` holds, by its tag.
     #[inline]
-    pub(crate) const fn from_tag(tag: u32) -> Option<Self> {
+    const fn from_tag(tag: u32) -> Option<Self> {
         match tag {
             0x2a => Some(Self::Gauge),
             0x3a => Some(Self::Sum),
@@ -130,7 +140,7 @@ fn points(arm: Arm, bytes: &[u8], summary: &mut Summary) -> Checked<Option<u32>>
     while !rest.is_empty() {
         let (tag, after) = tag(rest)?;
         rest = match tag {
-            DATA_POINTS => {
+            Arm::DATA_POINTS => {
                 let (point, rest) = delimited(after)?;
                 summary.count(arm.point(point)?);
                 rest

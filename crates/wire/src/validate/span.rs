@@ -70,6 +70,11 @@ pub(super) fn span(bytes: &[u8]) -> Checked<Option<Broken>> {
     Ok(broken_ids(trace_id, span_id, parent))
 }
 
+/// The rule that a span of a validated request breaks.
+pub(crate) fn broken(bytes: &[u8]) -> Option<Broken> {
+    span(bytes).unwrap_or_default()
+}
+
 #[inline]
 fn broken_ids(trace_id: &[u8], span_id: &[u8], parent: &[u8]) -> Option<Broken> {
     if !<[u8; 16]>::try_from(trace_id).is_ok_and(|id| u128::from_le_bytes(id) != 0) {

@@ -167,13 +167,11 @@ pub(super) fn text(bytes: &[u8]) -> Checked<()> {
 
 #[inline(never)]
 fn long_text(bytes: &[u8]) -> Checked<()> {
-    match simdutf8::basic::from_utf8(bytes) {
-        Ok(_) => Ok(()),
-        Err(_) => {
-            let valid = str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
-            flaw(Fault::Utf8, bytes.get(valid..).unwrap_or(bytes))
-        }
+    if simdutf8::basic::from_utf8(bytes).is_ok() {
+        return Ok(());
     }
+    let valid = str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len);
+    flaw(Fault::Utf8, bytes.get(valid..).unwrap_or(bytes))
 }
 
 /// Whether short bytes are plain ASCII. Long ones are not looked at: the vectorised UTF-8 check is as fast there.
