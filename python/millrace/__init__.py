@@ -1,0 +1,33 @@
+"""OpenTelemetry for Python at native speed.
+
+What this package holds, each part imported only when it is named:
+
+* :mod:`millrace.gateway`: receive OTLP over gRPC and HTTP, process it, send it on.
+* :mod:`millrace.otlp`: validate, count, translate, merge, split and edit OTLP requests as bytes.
+* :mod:`millrace.files`: read and write files of OTLP requests.
+* :mod:`millrace.errors`: every exception this package raises.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from millrace.gateway import Gateway
+
+__all__ = ["Gateway", "__version__"]
+
+__version__: str
+
+
+def __getattr__(name: str) -> object:
+    """Import a public name when it is first used: `import millrace` itself costs almost nothing."""
+    from importlib import import_module  # noqa: PLC0415 - the point of this function
+
+    match name:
+        case "Gateway":
+            value = import_module("millrace.gateway").Gateway
+        case "__version__":
+            value = import_module("millrace._native").__version__
+        case _:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value

@@ -1,0 +1,196 @@
+"""The exporters: `otlp`, `otlphttp`, `file`, `debug` and `nop`."""
+
+import re
+
+from millrace.gateway.config.components import Component, Resolved
+from millrace.gateway.config.endpoints import URL, parse_host_port, parse_url
+from millrace.gateway.config.kinds import Boolean, Choice, Duration, Ignored, Text, Unsupported
+from millrace.gateway.config.problems import Problems
+from millrace.gateway.config.sending import resolve_sending, sending_settings
+from millrace.gateway.config.settings import Group, Setting, Values
+
+__all__ = ["DEBUG", "FILE", "NOP", "OTLP", "OTLP_HTTP", "SIGNAL_PATHS", "grpc_endpoint"]
+
+SIGNAL_PATHS = {
+    "traces": "/v1/traces",
+    "metrics": "/v1/metrics",
+    "logs": "/v1/logs",
+    "profiles": "/v1development/profiles",
+}
+"""What `otlphttp` appends to its endpoint."""
+
+_CONNECTIONS = Ignored("sending_queue.num_consumers says how many requests travel at once")
+_NOT_IN_FILES = "write to one file; logrotate with copytruncate rotates it"
+
+
+def grpc_endpoint(text: str, *, insecure: bool) -> str:
+    """Return the URL of a gRPC target: `host:port` means TLS unless `insecure`; a scheme decides by itself.
+
+    Raises:
+        ValueError: The text is none of `host:port`, `http://host:port`, `https://host:port`, `dns:///host:port`.
+    """
+    scheme, separator, rest = text.partition("://")
+    if not separator and text.startswith("unix:"):
+        raise ValueError("Unix sockets are not supported")
+    if scheme in {"http", "https"}:
+        url = parse_url(text)
+        if url.path not in {"", "/"} or url.query:
+            raise ValueError("a gRPC endpoint has no path")
+        target = str(url._replace(path="")).partition("://")[2]
+    elif not separator:
+        target = text
+    elif scheme in {"dns", "passthrough"}:
+        target = re.sub(r"^[^/]*/", "", rest)
+    else:
+        raise ValueError(f"the scheme is http, https or dns, or there is none: got {scheme}")
+    host, port = parse_host_port(target)
+    if not host or not port:
+        raise ValueError("the host and the port are needed, as in localhost:4317")
+    secure = scheme == "https" or (scheme != "http" and not insecure)
+    return f"{'https' if secure else 'http'}://{target}"
+
+
+def _endpoint_fault(text: str) -> str | None:
+    try:
+        grpc_endpoint(text, insecure=True)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _resolve_otlp(values: Values, problems: Problems) -> Resolved:
+    tls = values["tls"]
+    url = grpc_endpoint(values["endpoint"], insecure=bool(tls and tls["insecure"]))
+    return {"kind": "otlp", "endpoint": url, **resolve_sending(values, problems, tls=url.startswith("https:"))}
+
+
+def _check_otlphttp(values: Values, problems: Problems) -> None:
+    if not any(values[name] for name in ("endpoint", *(f"{signal}_endpoint" for signal in SIGNAL_PATHS))):
+        hint = "set endpoint: http://localhost:4318, or the whole URL of a signal as traces_endpoint"
+        problems.error(values.at("endpoint"), "is missing: a URL such as http://localhost:4318", hint)
+
+
+def _resolve_otlphttp(values: Values, problems: Problems) -> Resolved:
+    base = (values["endpoint"] or "").rstrip("/")
+    urls = {signal: values[f"{signal}_endpoint"] or (base and f"{base}{path}") for signal, path in SIGNAL_PATHS.items()}
+    tls = any(url.startswith("https:") for url in urls.values())
+    return {
+        "kind": "otlphttp",
+        "endpoint": base or next(filter(None, urls.values())),
+        "urls": urls,
+        "encoding": values["encoding"],
+        **resolve_sending(values, problems, tls=tls),
+    }
+
+
+def _resolve_file(values: Values, problems: Problems) -> Resolved:  # noqa: ARG001 - every component has this shape
+    return {
+        "kind": "file",
+        "path": values["path"],
+        "format": values["format"],
+        "compression": values["compression"] or "none",
+        "append": values["append"],
+        "flush_interval_ms": values["flush_interval"],
+    }
+
+
+def _resolve_debug(values: Values, problems: Problems) -> Resolved:  # noqa: ARG001 - every component has this shape
+    return {"kind": "debug", "verbosity": values["verbosity"]}
+
+
+def _resolve_nop(values: Values, problems: Problems) -> Resolved:  # noqa: ARG001 - every component has this shape
+    return {"kind": "nop"}
+
+
+OTLP = Component(
+    "otlp",
+    "Sends OTLP over gRPC. `host:port` is reached over TLS unless `tls.insecure` is true.",
+    Group(
+        Setting(
+            "endpoint",
+            Text("a target such as localhost:4317", _endpoint_fault),
+            "Where to send: host:port, or http:// or https:// before it.",
+            required=True,
+        ),
+        *sending_settings(timeout_ms=5_000),
+        Setting("balancer_name", Ignored("one connection pool serves the name"), ""),
+        Setting("keepalive", Ignored("dead peers are found by the timeout of a request"), ""),
+        Setting("wait_for_ready", Ignored("a request waits for its connection until its timeout"), ""),
+        Setting("authority", Unsupported("tls.server_name_override sets the name checked in the certificate"), ""),
+        Setting("user_agent", Ignored("the user agent names millrace"), ""),
+    ),
+    _resolve_otlp,
+    aliases=("otlp_grpc",),
+)
+
+OTLP_HTTP = Component(
+    "otlphttp",
+    "Sends OTLP over HTTP, as protobuf or as JSON.",
+    Group(
+        Setting("endpoint", URL, "Base URL; /v1/traces, /v1/metrics and so on are appended."),
+        *(
+            Setting(f"{signal}_endpoint", URL, f"Whole URL for {signal}, instead of endpoint and the path.")
+            for signal in SIGNAL_PATHS
+        ),
+        Setting("encoding", Choice("proto", "json"), "How requests are written.", "proto"),
+        *sending_settings(timeout_ms=30_000),
+        Setting("proxy_url", Unsupported("the destination must be reachable without a proxy"), ""),
+        Setting("cookies", Ignored("cookies are not kept"), ""),
+        *(
+            Setting(name, _CONNECTIONS, "")
+            for name in ("max_idle_conns", "max_idle_conns_per_host", "max_conns_per_host", "idle_conn_timeout")
+        ),
+        Setting("keepalive", _CONNECTIONS, ""),
+        Setting("disable_keep_alives", Ignored("connections are kept open"), ""),
+        Setting("force_attempt_http2", Ignored("HTTP/1.1 is used; one connection for each request in flight"), ""),
+        Setting("http2_read_idle_timeout", Ignored("HTTP/1.1 is used"), ""),
+        Setting("http2_ping_timeout", Ignored("HTTP/1.1 is used"), ""),
+        check=_check_otlphttp,
+    ),
+    _resolve_otlphttp,
+    aliases=("otlp_http",),
+)
+
+FILE = Component(
+    "file",
+    "Appends requests to a file: JSON lines, or protobuf with 4 bytes of length before each request.",
+    Group(
+        Setting("path", Text("the path of a file"), "Where to write.", required=True),
+        Setting("format", Choice("json", "proto"), "JSON lines, or protobuf with lengths.", "json"),
+        Setting(
+            "compression",
+            Choice("none", "zstd", "gzip", ""),
+            "Compression of the whole file (the Collector compresses each request by itself).",
+            "none",
+        ),
+        Setting("append", Boolean(), "Keep what the file holds at start.", default=False),
+        Setting("flush_interval", Duration(1), "Longest time that data stays in this process.", 1_000),
+        Setting("rotation", Unsupported(_NOT_IN_FILES), ""),
+        Setting("group_by", Unsupported("one exporter for each file"), ""),
+        Setting("encoding", Unsupported("extensions other than health_check do not exist yet"), ""),
+        Setting("create_directory", Unsupported("create the directory beforehand"), ""),
+        Setting("directory_permissions", Ignored("no directory is created"), ""),
+    ),
+    _resolve_file,
+)
+
+DEBUG = Component(
+    "debug",
+    "Writes what passes to standard error.",
+    Group(
+        Setting(
+            "verbosity",
+            Choice("basic", "normal", "detailed"),
+            "A line for each request, a line for each item, or everything.",
+            "basic",
+        ),
+        Setting("sampling_initial", Ignored("every request is written"), ""),
+        Setting("sampling_thereafter", Ignored("every request is written"), ""),
+        Setting("use_internal_logger", Ignored("it always writes to standard error"), ""),
+        Setting("output_paths", Ignored("it always writes to standard error"), ""),
+        Setting("sending_queue", Ignored("it writes at once"), ""),
+    ),
+    _resolve_debug,
+)
+
+NOP = Component("nop", "Forgets what it gets.", Group(), _resolve_nop)
