@@ -1,1 +1,26 @@
-//! placeholder
+//! The border between Rust and Python: the module `millrace._native`.
+//!
+//! Only plain values cross it: bytes, numbers, text, and JSON for what has a structure. `door` is the one place that releases
+//! the GIL, `error` the one map from errors to exceptions; every other file is one group of functions or classes.
+mod codec;
+mod door;
+mod error;
+mod gateway;
+mod otlp;
+
+/// The native part of millrace. Use the public modules instead: this one may change with every version.
+#[pyo3::pymodule(gil_used = false)]
+mod _native {
+    #[pymodule_export]
+    use crate::codec::{ZstdCompressor, ZstdDecompressor};
+    #[pymodule_export]
+    use crate::gateway::Gateway;
+    #[pymodule_export]
+    use crate::otlp::{
+        count, detect, merge, reject_invalid, split_by_bytes, split_by_count, validate,
+    };
+
+    #[pymodule_export]
+    #[expect(non_upper_case_globals, reason = "the name that Python gives to a version")]
+    const __version__: &str = env!("CARGO_PKG_VERSION");
+}

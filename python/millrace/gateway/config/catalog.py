@@ -17,7 +17,8 @@ _ELSEWHERE = {
     "receivers": """
         awscloudwatch awsxray carbon cloudfoundry collectd datadog docker_stats elasticsearch faro file_log filelog
         fluentforward googlecloudpubsub haproxy host_metrics hostmetrics httpcheck iis influxdb jaeger jmx journald
-        k8s_cluster k8s_events k8sobjects kafka kafkametrics kubeletstats loki memcached mongodb mysql nginx nop oracledb otelarrow
+        k8s_cluster k8s_events k8sobjects kafka kafkametrics kubeletstats loki memcached mongodb mysql nginx nop
+        oracledb otelarrow
         otlpjsonfile postgresql prometheus prometheus_simple prometheusremotewrite rabbitmq receiver_creator redis
         signalfx skywalking snmp splunk_hec sqlquery sqlserver statsd syslog tcplog udplog webhookevent
         windowseventlog windowsperfcounters zipkin zookeeper""",

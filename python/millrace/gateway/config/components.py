@@ -1,14 +1,14 @@
 """What a component is to the configuration: a kind, its settings, and how they become what the engine reads."""
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from millrace.gateway.config.problems import Problems
 from millrace.gateway.config.settings import Group, Values
 
 __all__ = ["Component", "Resolved"]
 
-Resolved: TypeAlias = dict[str, object]
+Resolved: TypeAlias = dict[str, Any]
 """A part of the configuration as the engine reads it: sizes in bytes, times in milliseconds."""
 
 

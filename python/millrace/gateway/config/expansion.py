@@ -48,7 +48,10 @@ class _Expander:
         if end == len(node.text) - 1:
             found = self.reference(node.text[2:end], node.place, 0)
             return self.typed(found or "", node.place)
+        before = len(self.problems.errors)
         text = self.inline(node.text, node.place, 0)
+        if len(self.problems.errors) > before:
+            return Scalar(node.place, None, "")  # as if unset: one error is enough
         return Scalar(node.place, text, text)
 
     @staticmethod

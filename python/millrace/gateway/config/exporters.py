@@ -67,7 +67,7 @@ def _resolve_otlp(values: Values, problems: Problems) -> Resolved:
 def _check_otlphttp(values: Values, problems: Problems) -> None:
     if not any(values[name] for name in ("endpoint", *(f"{signal}_endpoint" for signal in SIGNAL_PATHS))):
         hint = "set endpoint: http://localhost:4318, or the whole URL of a signal as traces_endpoint"
-        problems.error(values.at("endpoint"), "is missing: a URL such as http://localhost:4318", hint)
+        problems.error(values.at("endpoint"), "is missing: expected a URL such as http://localhost:4318", hint)
 
 
 def _resolve_otlphttp(values: Values, problems: Problems) -> Resolved:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from millrace.gateway.config.problems import Problems, nearest
+from millrace.gateway.config.problems import Problems, escaped, nearest
 from millrace.gateway.config.tree import Node, Scalar, Section, Series
 
 __all__ = [
@@ -328,8 +328,7 @@ def describe(node: Node) -> str:
         case Scalar(value=bool() | int() | float()):
             return node.text if not isinstance(node.value, bool) else str(node.value).lower()
     shown = node.text if len(node.text) <= _ECHO_MAX else f"{node.text[:_ECHO_MAX]}..."
-    # A configuration may come from anywhere: what is not printable must not reach the terminal.
-    return '"' + "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in shown) + '"'
+    return f'"{escaped(shown)}"'
 
 
 def _or_reference(schema: Schema) -> Schema:

@@ -101,14 +101,15 @@ def check_pipelines(
     for name, pipeline in pipelines.items():
         for section in ("receivers", "processors", "exporters"):
             nodes = _named(pipeline, section)
-            if section != "processors" and pipeline.written(section) and not pipeline[section]:
+            if section != "processors" and pipeline.written(section) and pipeline[section] == []:
                 problems.error(pipeline.at(section), f"a pipeline needs at least one of its {section}")
             for at, node in enumerate(nodes):
                 if node.text in (earlier.text for earlier in nodes[:at]):
                     problems.error(node.place, f'"{node.text}" is named twice', "name it once")
                 elif node.text not in defined[section] and node.text not in reported:
                     _report_undefined(node, section, defined, problems)
-        _check_urls(name.partition("/")[0], _named(pipeline, "exporters"), defined["exporters"], problems)
+        sound = [node for node in _named(pipeline, "exporters") if node.text not in reported]
+        _check_urls(name.partition("/")[0], sound, defined["exporters"], problems)
 
 
 def _named(pipeline: Values, section: str) -> list[Scalar]:

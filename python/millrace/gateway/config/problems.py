@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from millrace.errors import ConfigError
 
-__all__ = ["Place", "Problem", "Problems", "nearest"]
+__all__ = ["Place", "Problem", "Problems", "escaped", "nearest"]
 
 
 class Place(NamedTuple):
@@ -35,7 +35,7 @@ class Problem(NamedTuple):
     def __str__(self) -> str:
         """Return `file:line:column: setting: message`, and the hint on a second line."""
         where = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
-        parts = [part for part in (where, self.setting, self.message) if part]
+        parts = [part for part in (where, escaped(self.setting), self.message) if part]
         return ": ".join(parts) + (f"\n  hint: {self.hint}" if self.hint else "")
 
 
@@ -69,6 +69,11 @@ class Problems:
         problem = Problem(self.file, place.line, place.column, place.setting, message, hint)
         if problem not in to:  # an anchor used twice is wrong once
             to.append(problem)
+
+
+def escaped(text: str) -> str:
+    """Return `text` without control characters: a configuration may come from anywhere, and errors go to a terminal."""
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def nearest(name: str, names: Iterable[str]) -> str | None:

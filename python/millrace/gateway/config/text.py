@@ -22,7 +22,7 @@ _SURROGATES = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _MERGE = "<<"
 _STANDARD_TAG = "tag:yaml.org,2002:"
 
-_YamlNode: TypeAlias = yaml.ScalarNode | yaml.SequenceNode | yaml.MappingNode
+_YamlNode: TypeAlias = yaml.Node
 
 
 def node_from_text(text: str, problems: Problems, *, json: bool = False) -> Node | None:
@@ -31,7 +31,7 @@ def node_from_text(text: str, problems: Problems, *, json: bool = False) -> Node
         # JSON allows tabs between tokens and nowhere else, YAML nowhere: one space each keeps every column.
         text = text.replace("\t", " ")
     try:
-        root: _YamlNode | None = yaml.compose(text, Loader=yaml.SafeLoader)
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         _report_syntax(error, text, problems)
         return None
@@ -66,25 +66,32 @@ class _Reader:
     def __init__(self, problems: Problems) -> None:
         self.problems = problems
         self.count = 0
+        self.open: list[_YamlNode] = []
 
     def node(self, node: _YamlNode, place: Place, depth: int) -> Node:
         place = place._replace(line=node.start_mark.line + 1, column=node.start_mark.column + 1)
         self.count += 1
+        if any(node is outer for outer in self.open):
+            self.problems.error(place, "an anchor that contains itself has no end")
+            return Scalar(place, None, "")
         if depth > DEPTH_MAX or self.count > NODES_MAX:
             if self.count <= NODES_MAX + 1:
                 limit = f"{DEPTH_MAX} levels of nesting" if depth > DEPTH_MAX else f"{NODES_MAX} values"
-                self.problems.error(place, f"more than {limit}", "look for an anchor that contains itself")
+                self.problems.error(place, f"more than {limit}", "look for anchors that multiply each other")
             return Scalar(place, None, "")
         if not node.tag.startswith(_STANDARD_TAG):
             self.problems.error(place, f'the tag "{node.tag}" has no meaning in a configuration', "remove it")
-        match node:
-            case yaml.ScalarNode():
-                return self._scalar(node, place)
-            case yaml.SequenceNode():
-                items = (self.node(item, place.below(f"[{at}]"), depth + 1) for at, item in enumerate(node.value))
-                return Series(place, tuple(items))
-            case _:
-                return self._section(node, place, depth)
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node, place)
+        self.open.append(node)
+        result: Node
+        if isinstance(node, yaml.MappingNode):
+            result = self._section(node, place, depth)
+        else:
+            items = (self.node(item, place.below(f"[{at}]"), depth + 1) for at, item in enumerate(node.value))
+            result = Series(place, tuple(items))
+        self.open.pop()
+        return result
 
     @staticmethod
     def _scalar(node: yaml.ScalarNode, place: Place) -> Scalar:
@@ -143,10 +150,10 @@ def _report_syntax(error: yaml.MarkedYAMLError, text: str, problems: Problems) -
         problems.error(place._replace(column=column), message, "indent with spaces")
         return
     what = error.problem or "the text does not parse"
-    context = f" {error.context}" if error.context else ""
+    context = f"{error.context}: " if error.context else ""
     hint = None
     if "mapping values are not allowed" in what:
         hint = "put quotes around a value that contains a colon and a space, and check the indentation"
     elif "expected a single document" in (error.context or ""):
         hint = 'one file holds one configuration: remove the line "---" between the two'
-    problems.error(place, f"not valid YAML: {what}{context}", hint)
+    problems.error(place, f"not valid YAML: {context}{what}", hint)

@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from millrace.gateway.config.components import Resolved
-from millrace.gateway.config.kinds import Boolean, Choice, Ignored, Text, Unsupported
+from millrace.gateway.config.kinds import Boolean, Choice, Ignored, Text, Unsupported, describe
 from millrace.gateway.config.problems import Place, Problems
 from millrace.gateway.config.settings import Group, Setting, Values
+from millrace.gateway.config.tree import Scalar
 
 __all__ = ["CLIENT_TLS", "SERVER_TLS", "resolve_client_tls", "resolve_server_tls"]
 
@@ -19,13 +20,16 @@ class _File(Text):
     def __init__(self) -> None:
         super().__init__("the path of a readable file", _file_fault)
 
+    def fault(self, fault: str, node: Scalar) -> str:
+        return f"cannot read {describe(node)}: {fault}"
+
 
 def _file_fault(name: str) -> str | None:
     try:
         with Path(name).open("rb"):
             return None
     except OSError as error:
-        return f"cannot read the file: {error.strerror}"
+        return error.strerror or str(error)
 
 
 _SHARED = (

@@ -1,0 +1,127 @@
+//! Functions over the bytes of OTLP requests. Each validates what it is given: these bytes come from anywhere.
+use millrace_wire as wire;
+use millrace_wire::Signal;
+use pyo3::Borrowed;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::pybacked::PyBackedBytes;
+use pyo3::types::PyBytes;
+
+use crate::door;
+use crate::error::Error;
+
+/// A signal by its name.
+#[derive(Clone, Copy)]
+pub(crate) struct SignalName(pub(crate) Signal);
+
+impl FromPyObject<'_, '_> for SignalName {
+    type Error = PyErr;
+
+    fn extract(name: Borrowed<'_, '_, PyAny>) -> PyResult<Self> {
+        let name: String = name.extract()?;
+        Signal::from_name(&name).map(Self).ok_or_else(|| {
+            PyValueError::new_err(format!(
+                "expected \"traces\", \"metrics\", \"logs\" or \"profiles\" as the signal, got {name:?}"
+            ))
+        })
+    }
+}
+
+/// Checks a request; returns how many items it has, and how many of them break the data model.
+#[pyfunction]
+pub(crate) fn validate(py: Python<'_>, signal: SignalName, request: PyBackedBytes) -> PyResult<(usize, usize)> {
+    let summary = door::leave(py, || wire::validate(signal.0, &request).map_err(Error::from))?;
+    Ok((summary.items, summary.invalid))
+}
+
+/// Returns how many items a request has.
+#[pyfunction]
+pub(crate) fn count(py: Python<'_>, signal: SignalName, request: PyBackedBytes) -> PyResult<usize> {
+    validate(py, signal, request).map(|(items, _)| items)
+}
+
+/// Returns the name of the signal whose request these bytes are, if that can be told.
+#[pyfunction]
+pub(crate) fn detect(py: Python<'_>, request: PyBackedBytes) -> PyResult<Option<&'static str>> {
+    door::leave(py, || Ok::<_, Error>(detected(&request).map(Signal::name)))
+}
+
+/// The only signal with items that all obey its data model; failing that, the only one that decodes to items at all.
+fn detected(request: &[u8]) -> Option<Signal> {
+    let mut found: Vec<_> = Signal::ALL
+        .into_iter()
+        .filter_map(|signal| Some((signal, wire::validate(signal, request).ok()?)))
+        .filter(|(_, summary)| summary.items > 0)
+        .collect();
+    if found.iter().any(|(_, summary)| summary.invalid == 0) {
+        found.retain(|(_, summary)| summary.invalid == 0);
+    }
+    match found.as_slice() {
+        [(signal, _)] => Some(*signal),
+        _ => None,
+    }
+}
+
+/// Joins requests to one.
+#[pyfunction]
+pub(crate) fn merge<'py>(
+    py: Python<'py>,
+    signal: SignalName,
+    requests: Vec<PyBackedBytes>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let merged = door::leave(py, || {
+        for request in &requests {
+            wire::validate(signal.0, request)?;
+        }
+        let requests: Vec<&[u8]> = requests.iter().map(AsRef::as_ref).collect();
+        Ok::<_, Error>(wire::merge(signal.0, &requests))
+    })?;
+    Ok(PyBytes::new(py, &merged))
+}
+
+/// Splits a request into requests of at most `max_items` items.
+#[pyfunction]
+pub(crate) fn split_by_count<'py>(
+    py: Python<'py>,
+    signal: SignalName,
+    request: PyBackedBytes,
+    max_items: usize,
+) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+    if max_items == 0 {
+        return Err(PyValueError::new_err("max_items must be at least 1, got 0"));
+    }
+    let parts = door::leave(py, || {
+        wire::validate(signal.0, &request)?;
+        Ok::<_, Error>(wire::split_by_count(signal.0, &request, max_items))
+    })?;
+    Ok(parts.iter().map(|part| PyBytes::new(py, part)).collect())
+}
+
+/// Splits a request into requests of at most `max_bytes` bytes.
+#[pyfunction]
+pub(crate) fn split_by_bytes<'py>(
+    py: Python<'py>,
+    signal: SignalName,
+    request: PyBackedBytes,
+    max_bytes: usize,
+) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+    let parts = door::leave(py, || {
+        wire::validate(signal.0, &request)?;
+        wire::split_by_bytes(signal.0, &request, max_bytes).map_err(Error::TooLarge)
+    })?;
+    Ok(parts.iter().map(|part| PyBytes::new(py, part)).collect())
+}
+
+/// Returns a request without the items that break the data model, how many those were, and the first reasons.
+#[pyfunction]
+pub(crate) fn reject_invalid<'py>(
+    py: Python<'py>,
+    signal: SignalName,
+    request: PyBackedBytes,
+) -> PyResult<(Bound<'py, PyBytes>, usize, String)> {
+    let rejected = door::leave(py, || {
+        wire::validate(signal.0, &request)?;
+        Ok::<_, Error>(wire::reject_invalid(signal.0, &request))
+    })?;
+    Ok((PyBytes::new(py, &rejected.request), rejected.rejected, rejected.message))
+}

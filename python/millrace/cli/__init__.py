@@ -1,0 +1,91 @@
+"""The command `millrace`: one file for each verb, and the list that knows them.
+
+A verb's module has `HELP` (one line), `configure(parser)` (its arguments and examples) and `run(arguments)` (returns
+the exit code). It imports what it needs inside `run`: `--help` answers before the engine is loaded.
+"""
+
+import sys
+from collections.abc import Sequence
+
+from millrace.cli import (
+    bench,
+    completion,
+    config,
+    convert,
+    gen,
+    inspect,
+    send,
+    serve,
+    sink,
+    version,
+)
+from millrace.cli.arguments import Parser
+from millrace.cli.codes import FAILED, INTERRUPTED, PIPE_CLOSED
+from millrace.cli.terminal import Terminal
+from millrace.errors import ConfigError, MillraceError
+
+__all__ = ["COMMANDS", "build_parser", "main"]
+
+COMMANDS = (serve, send, gen, sink, bench, inspect, convert, config, version, completion)
+"""In the order of `millrace --help`."""
+
+_EPILOG = """\
+examples:
+  millrace serve --config gateway.yaml        run a gateway
+  millrace gen --rate 1000 --duration 10s     send it telemetry, and report what became of it
+  millrace inspect received.jsonl             look into a file
+
+Data goes to standard output, everything else to standard error. Exit codes: 0 all is well, 1 something was found or
+failed, 2 wrong usage, 3 the endpoint cannot be reached, 4 the endpoint rejected part of it, 130 interrupted.
+Every option can also be set by an environment variable, such as MILLRACE_SERVE_CONFIG; `millrace COMMAND --help`
+names them.
+"""
+
+
+def build_parser() -> Parser:
+    """Return the parser of the whole command line."""
+    parser = Parser(prog="millrace", description="Move OpenTelemetry telemetry.", epilog=_EPILOG)
+    parser.add_argument("--version", action="version", version=_Version())
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    for command in COMMANDS:
+        name = command.__name__.rpartition(".")[2]
+        command.configure(verbs.add_parser(name, help=command.HELP, description=command.__doc__))
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit code."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except ConfigError as error:
+        terminal = Terminal(arguments.color)
+        for problem in error.problems:
+            terminal.error(str(problem))
+        return FAILED
+    except (MillraceError, OSError, ValueError) as error:
+        if isinstance(error, BrokenPipeError):
+            return _close_stdout()
+        Terminal(arguments.color).error(str(error))
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return code
+
+
+def _close_stdout() -> int:
+    """The reader of a pipe has gone (`| head`): nobody is left to tell, and Python must not try again at exit."""
+    sys.stdout = None
+    return PIPE_CLOSED
+
+
+class _Version(str):
+    """The version's text, looked up when it is printed."""
+
+    __slots__ = ()
+
+    def __mod__(self, _: object) -> str:
+        from millrace.cli.version import version_text
+
+        return version_text()

@@ -1,0 +1,130 @@
+"""Run a gateway: receive OTLP, process it, send it on, until it is told to stop.
+
+The first SIGTERM or SIGINT (Ctrl-C) ends it gracefully: no request is taken any more, what is held is delivered within
+service.shutdown_timeout, and a table says what became of everything. A second signal ends it at once.
+"""
+
+import argparse
+
+from millrace.cli.arguments import Parser, add_color, add_json
+from millrace.cli.codes import DONE, INTERRUPTED
+from millrace.cli.terminal import Terminal, table
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from signal import Signals
+    from typing import Any
+
+    from millrace.gateway import Gateway, StopReport
+    from millrace.gateway.config import Configuration
+
+HELP = "run a gateway"
+
+_EPILOG = """\
+examples:
+  millrace serve --config gateway.yaml
+  millrace serve --config gateway.yaml --workers 4
+  MILLRACE_SERVE_CONFIG=gateway.yaml millrace serve
+
+the smallest configuration:
+  receivers: {otlp: {protocols: {grpc: , http: }}}
+  exporters: {debug: }
+  service: {pipelines: {traces: {receivers: [otlp], exporters: [debug]}}}
+"""
+
+
+def configure(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.add_argument("--config", "-c", required=True, metavar="FILE", help="YAML, or JSON when it ends in .json")
+    parser.add_argument("--workers", type=int, metavar="N", help="threads, instead of service.workers")
+    parser.add_argument("--quiet", "-q", action="store_true", help="do not say what goes where")
+    add_json(parser)
+    add_color(parser)
+    parser.epilog = _EPILOG
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run it."""
+    import signal
+
+    from millrace.gateway import Gateway
+    from millrace.gateway.config import load
+
+    terminal = Terminal(arguments.color)
+    configuration = load(arguments.config)
+    for problem in configuration.warnings:
+        terminal.warn(str(problem))
+    if arguments.workers is not None:
+        if arguments.workers < 1:
+            raise ValueError(f"--workers must be at least 1, got {arguments.workers}")
+        configuration.resolved["workers"] = arguments.workers
+    # Blocked before the gateway's threads start, so that they inherit it: only this thread hears of a signal.
+    signals = {signal.SIGINT, signal.SIGTERM}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    gateway = Gateway(configuration).start()
+    if not arguments.quiet:
+        _introduce(gateway, configuration, terminal)
+    number = signal.sigwait(signals)
+    if not arguments.quiet:
+        terminal.say(f"{signal.Signals(number).name}: stopping; once more to stop at once")
+    report = _stop(gateway, signals)
+    if arguments.json:
+        import json
+
+        print(json.dumps({"undelivered": report.undelivered, "elapsed_s": report.elapsed_s, "stats": report.stats}))
+    else:
+        _conclude(report, terminal)
+    return DONE
+
+
+def _introduce(gateway: "Gateway", configuration: "Configuration", terminal: Terminal) -> None:
+    """Say where it listens and what goes where, one line each."""
+    for name, address in gateway.addresses.items():
+        terminal.say(f"{name} listens on {address}")
+    resolved = configuration.resolved
+    for pipeline in resolved["pipelines"]:
+        steps = [", ".join(pipeline["receivers"]), *pipeline["processors"]]
+        targets = (_target(name, resolved["exporters"][name], pipeline["signal"]) for name in pipeline["exporters"])
+        terminal.say(f"{pipeline['id']}: {' -> '.join(steps)} -> {', '.join(targets)}")
+
+
+def _target(name: str, exporter: "dict[str, Any]", signal: str) -> str:
+    where = exporter.get("path") or exporter.get("urls", {}).get(signal) or exporter.get("endpoint")
+    return f"{name} ({where})" if where else name
+
+
+def _stop(gateway: "Gateway", signals: "set[Signals]") -> "StopReport":
+    """Stop in a thread, so that this one still hears of a second signal."""
+    import os
+    import signal
+    from threading import Thread
+
+    for one in signals:
+        signal.signal(one, lambda *_: os._exit(INTERRUPTED))
+    reports: list[StopReport] = []
+    thread = Thread(target=lambda: reports.append(gateway.stop()))
+    thread.start()
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+    thread.join()
+    return reports[0]
+
+
+def _conclude(report: "StopReport", terminal: Terminal) -> None:
+    """Print what became of everything."""
+    rows = [
+        (name, signal, row["received"], row["accepted"], sum(row["refused"].values()), row["rejected"])
+        for name, rows in report.stats["receivers"].items()
+        for signal, row in rows.items()
+    ]
+    if rows:
+        terminal.say(table(("receiver", "signal", "received", "accepted", "refused", "rejected"), rows))
+    rows = [
+        (name, signal, row["received"], row["exported"], sum(row["dropped"].values()), row["queued"])
+        for name, rows in report.stats["exporters"].items()
+        for signal, row in rows.items()
+    ]
+    if rows:
+        terminal.say(table(("exporter", "signal", "received", "exported", "dropped", "queued"), rows))
+    left = sum(count for signals in report.undelivered.values() for count in signals.values())
+    terminal.say(f"stopped after {report.elapsed_s:.1f} s; {f'{left:,} items' if left else 'nothing'} left undelivered")
