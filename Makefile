@@ -15,7 +15,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
 demo: $(DONE)/native $(DONE)/demo ## build, start a gateway, send it a small shop's telemetry, and show that all of it arrived
-	@$(BIN)/python examples/demo.py
+	@$(BIN)/python -m examples.demo
 
 test: $(DONE)/native $(DONE)/test ## build and run every test
 	cargo test --workspace --exclude millrace-python
