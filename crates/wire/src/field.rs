@@ -81,6 +81,23 @@ impl<'a> Fields<'a> {
         Self { rest: message }
     }
 
+    /// The content of the next field, if that is a delimited one with this number and shorter than 128 bytes.
+    ///
+    /// `None` says nothing else: what the next field is, if there is any, [`next`](Iterator::next) tells.
+    #[must_use]
+    #[inline]
+    pub fn next_short(&mut self, number: u32) -> Option<&'a [u8]> {
+        let [tag @ ..0x80, length @ ..0x80, rest @ ..] = self.rest else {
+            return None;
+        };
+        if u32::from(*tag) != number << 3 | u32::from(DELIMITED) {
+            return None;
+        }
+        let (content, rest) = rest.split_at_checked(usize::from(*length))?;
+        self.rest = rest;
+        Some(content)
+    }
+
     /// What has not been read yet.
     #[must_use]
     #[inline]

@@ -69,6 +69,15 @@ impl Arm {
         matches!(self, Self::Sum | Self::Histogram | Self::Exponential)
     }
 
+    /// Number of the field that holds the attributes of a point.
+    pub(crate) const fn point_attributes(self) -> u32 {
+        match self {
+            Self::Gauge | Self::Sum | Self::Summary => 7,
+            Self::Histogram => 9,
+            Self::Exponential => 1,
+        }
+    }
+
     /// Checks one data point.
     #[inline]
     fn point(self, bytes: &[u8]) -> Checked<Option<Broken>> {

@@ -3,6 +3,7 @@
 use super::generic;
 use super::wire::{Checked, delimited, fixed64, flaw, is_ascii, string, tag, text, varint};
 use crate::error::Fault;
+use crate::key_value::key_then_value;
 use crate::schema;
 
 /// How many `AnyValue` messages may stand one inside the other. The specification's `AttributeValueDepthLimit` is 64.
@@ -38,19 +39,6 @@ pub(super) fn attribute(bytes: &[u8]) -> Checked<()> {
         return any_value(value);
     }
     key_value(bytes, DEPTH_LIMIT)
-}
-
-/// Takes apart the shape that every SDK writes: a key of less than 128 bytes, then a value of less than 128 bytes.
-#[inline]
-fn key_then_value(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let [0x0a, length @ ..0x80, rest @ ..] = bytes else {
-        return None;
-    };
-    let (key, rest) = rest.split_at_checked(usize::from(*length))?;
-    let [0x12, length @ ..0x80, value @ ..] = rest else {
-        return None;
-    };
-    (usize::from(*length) == value.len()).then_some((key, value))
 }
 
 fn key_value(bytes: &[u8], depth_left: usize) -> Checked<()> {

@@ -1,0 +1,58 @@
+//! Appends requests, spans, metrics and log records to a buffer, already in their final bytes.
+//!
+//! Each encoder has a view with the same stem that reads back what it wrote.
+
+mod attribute;
+mod log;
+mod metric;
+mod request;
+mod span;
+
+use crate::field::{DELIMITED, push_tag};
+use crate::varint;
+
+pub use attribute::{AttributeValue, EncodeValue, push_attribute};
+pub use log::LogEncoder;
+pub use metric::{
+    Buckets, ExponentialHistogramPoint, HistogramPoint, MetricEncoder, Number, NumberPoint,
+    PointsEncoder, SummaryPoint, Temporality,
+};
+pub use request::RequestEncoder;
+pub use span::{EventEncoder, SpanEncoder};
+
+/// A submessage that has been begun and not ended.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "without `end` the length stays zero"]
+struct Nested {
+    content: usize,
+    reserved: usize,
+}
+
+/// Begins a submessage of about `expected` bytes. The length is filled in by [`end`]; only where it takes more or fewer bytes
+/// than expected does the content move.
+#[inline]
+fn begin(out: &mut Vec<u8>, number: u32, expected: usize) -> Nested {
+    push_tag(out, number, DELIMITED);
+    let reserved = varint::length(expected as u64);
+    out.resize(out.len() + reserved, 0);
+    Nested {
+        content: out.len(),
+        reserved,
+    }
+}
+
+#[inline]
+fn end(out: &mut Vec<u8>, nested: Nested) {
+    let Nested { content, reserved } = nested;
+    let length = (out.len() - content) as u64;
+    let start = content - reserved;
+    if reserved == 1 && length < 0x80 {
+        if let Some(byte) = out.get_mut(start) {
+            *byte = length as u8;
+        }
+        return;
+    }
+    let mut prefix = Vec::with_capacity(varint::MAX_LENGTH);
+    varint::push(&mut prefix, length);
+    out.splice(start..content, prefix);
+}
