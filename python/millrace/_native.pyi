@@ -1,7 +1,24 @@
 # What crates/python exports. Use the public modules instead: this one may change with every version.
-from typing import Literal, final
+from typing import final
 
-from millrace.otlp import AttributeValue, Signal
+from millrace.otlp import Action, AttributeValue, Level, Signal
+
+__all__ = [
+    "Gateway",
+    "ZstdCompressor",
+    "ZstdDecompressor",
+    "__version__",
+    "count",
+    "detect",
+    "edit_attribute",
+    "from_json",
+    "merge",
+    "reject_invalid",
+    "split_by_bytes",
+    "split_by_count",
+    "to_json",
+    "validate",
+]
 
 __version__: str
 
@@ -17,8 +34,8 @@ def reject_invalid(signal: Signal, request: bytes | bytearray) -> tuple[bytes, i
 def edit_attribute(
     signal: Signal,
     request: bytes | bytearray,
-    level: Literal["resource", "scope", "item", "span_event"],
-    action: Literal["insert", "update", "upsert", "delete"],
+    level: Level,
+    action: Action,
     key: str,
     value: AttributeValue,
 ) -> bytes: ...

@@ -16,7 +16,9 @@ from millrace import _native
 
 __all__ = [
     "SIGNALS",
+    "Action",
     "AttributeValue",
+    "Level",
     "Rejected",
     "Signal",
     "Summary",
@@ -39,6 +41,13 @@ SIGNALS: tuple[Signal, ...] = ("traces", "metrics", "logs", "profiles")
 
 AttributeValue: TypeAlias = "str | bool | int | float | bytes | list[AttributeValue] | dict[str, AttributeValue] | None"
 """A value of an attribute: every form of `AnyValue`, `None` for the empty one."""
+
+
+Level: TypeAlias = Literal["resource", "scope", "item", "span_event"]
+"""Whose attributes are meant: those of resources, of scopes, of items, or of the events of spans."""
+
+Action: TypeAlias = Literal["insert", "update", "upsert", "delete"]
+"""`insert` only where the attribute is absent, `update` only where it is present, `upsert` in both cases."""
 
 
 class Summary(NamedTuple):
@@ -159,8 +168,8 @@ def edit_attribute(  # noqa: PLR0913 - what, where, how, which and to what: name
     signal: Signal,
     request: bytes | bytearray,
     *,
-    level: Literal["resource", "scope", "item", "span_event"],
-    action: Literal["insert", "update", "upsert", "delete"],
+    level: Level,
+    action: Action,
     key: str,
     value: AttributeValue = None,
 ) -> bytes:
@@ -169,8 +178,8 @@ def edit_attribute(  # noqa: PLR0913 - what, where, how, which and to what: name
     Args:
         signal: What the request carries.
         request: The request; it is not changed.
-        level: Where the attribute is: of resources, of scopes, of items, or of the events of spans.
-        action: `insert` only where it is absent, `update` only where it is present, `upsert` in both cases, `delete`.
+        level: Where the attribute is.
+        action: What to do with it.
         key: The attribute's name.
         value: Its new value; `delete` takes none.
 

@@ -1,4 +1,4 @@
-"""Every fault of a configuration is named with its line, its setting and a remedy: the cases are files beside this one."""
+"""Every fault of a configuration is named with its line, its setting and a remedy: the cases are files nearby."""
 
 from pathlib import Path
 

@@ -28,8 +28,13 @@ impl ZstdDecompressor {
     #[new]
     fn new() -> PyResult<Self> {
         let mut decoder = Decoder::new().map_err(Error::Codec)?;
-        decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX)).map_err(Error::Codec)?;
-        Ok(Self(Mutex::new(Decompressing { decoder, between_frames: true })))
+        decoder
+            .set_parameter(DParameter::WindowLogMax(WINDOW_LOG_MAX))
+            .map_err(Error::Codec)?;
+        Ok(Self(Mutex::new(Decompressing {
+            decoder,
+            between_frames: true,
+        })))
     }
 
     /// Returns at most `max_length` bytes, and how many bytes of `data` they took.
@@ -45,7 +50,10 @@ impl ZstdDecompressor {
             let mut input = InBuffer::around(&data);
             let mut space = OutBuffer::around(output.as_mut_slice());
             while input.pos() < data.len() && space.pos() < max_length {
-                let remaining = state.decoder.run(&mut input, &mut space).map_err(Error::Codec)?;
+                let remaining = state
+                    .decoder
+                    .run(&mut input, &mut space)
+                    .map_err(Error::Codec)?;
                 state.between_frames = remaining == 0;
                 if state.between_frames {
                     state.decoder.reinit().map_err(Error::Codec)?;
@@ -53,7 +61,10 @@ impl ZstdDecompressor {
             }
             // What the decoder still holds comes out without new input.
             if input.pos() == data.len() && space.pos() < max_length && !state.between_frames {
-                let remaining = state.decoder.run(&mut input, &mut space).map_err(Error::Codec)?;
+                let remaining = state
+                    .decoder
+                    .run(&mut input, &mut space)
+                    .map_err(Error::Codec)?;
                 state.between_frames = remaining == 0;
             }
             let (taken, written) = (input.pos(), space.pos());

@@ -32,7 +32,12 @@ impl From<millrace_wire::Error> for Error {
 impl From<Error> for PyErr {
     fn from(error: Error) -> Self {
         Python::attach(|py| match error {
-            Error::Decode(error) => raised(py, &DECODE_ERROR, "DecodeError", (error.to_string(), error.offset())),
+            Error::Decode(error) => raised(
+                py,
+                &DECODE_ERROR,
+                "DecodeError",
+                (error.to_string(), error.offset()),
+            ),
             Error::TooLarge(error) => {
                 let arguments = (error.to_string(), error.size, error.limit);
                 raised(py, &ITEM_TOO_LARGE_ERROR, "ItemTooLargeError", arguments)
@@ -40,7 +45,12 @@ impl From<Error> for PyErr {
             Error::Start(error) => raised(py, &GATEWAY_ERROR, "GatewayError", (error.to_string(),)),
             Error::State(sentence) => raised(py, &GATEWAY_ERROR, "GatewayError", (sentence,)),
             Error::Argument(sentence) => PyValueError::new_err(sentence),
-            Error::Codec(error) => raised(py, &DECODE_ERROR, "DecodeError", (format!("the zstd data is damaged: {error}"),)),
+            Error::Codec(error) => raised(
+                py,
+                &DECODE_ERROR,
+                "DecodeError",
+                (format!("the zstd data is damaged: {error}"),),
+            ),
         })
     }
 }
@@ -50,7 +60,12 @@ static ITEM_TOO_LARGE_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static GATEWAY_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// An exception of `millrace.errors`; if that module cannot be imported, the reason why.
-fn raised<'py, A>(py: Python<'py>, class: &'static PyOnceLock<Py<PyType>>, name: &str, arguments: A) -> PyErr
+fn raised<A>(
+    py: Python<'_>,
+    class: &'static PyOnceLock<Py<PyType>>,
+    name: &str,
+    arguments: A,
+) -> PyErr
 where
     A: pyo3::PyErrArguments + Send + Sync + 'static,
 {

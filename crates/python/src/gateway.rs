@@ -24,9 +24,13 @@ impl Gateway {
     /// Reads the resolved configuration, as JSON.
     #[new]
     fn new(config: &str) -> PyResult<Self> {
-        let config = serde_json::from_str(config)
-            .map_err(|error| Error::Start(StartError(format!("the resolved configuration: {error}"))))?;
-        Ok(Self { config, running: Mutex::new(None) })
+        let config = serde_json::from_str(config).map_err(|error| {
+            Error::Start(StartError(format!("the resolved configuration: {error}")))
+        })?;
+        Ok(Self {
+            config,
+            running: Mutex::new(None),
+        })
     }
 
     /// Binds every port and starts; when this returns, requests are answered.
@@ -56,7 +60,12 @@ impl Gateway {
 
     /// Returns what every component received, sent, dropped and holds, as JSON.
     fn stats(&self, py: Python<'_>) -> PyResult<String> {
-        door::leave(py, || self.lock().as_ref().map(pipeline::Gateway::stats_json).ok_or(Error::State(NOT_RUNNING)))
+        door::leave(py, || {
+            self.lock()
+                .as_ref()
+                .map(pipeline::Gateway::stats_json)
+                .ok_or(Error::State(NOT_RUNNING))
+        })
     }
 
     /// Takes no more requests, delivers what is held within `timeout_s`, and returns what was left and the last
@@ -66,11 +75,14 @@ impl Gateway {
         let timeout = timeout_s
             .map(Duration::try_from_secs_f64)
             .transpose()
-            .map_err(|_| Error::Argument("timeout_s must be a number of seconds, zero or more".to_owned()))?;
+            .map_err(|_| {
+                Error::Argument("timeout_s must be a number of seconds, zero or more".to_owned())
+            })?;
         door::leave(py, || {
             let mut gateway = self.lock().take().ok_or(Error::State(NOT_RUNNING))?;
             let report = gateway.stop(timeout);
-            let stats: serde_json::Value = serde_json::from_str(&gateway.stats_json()).unwrap_or_default();
+            let stats: serde_json::Value =
+                serde_json::from_str(&gateway.stats_json()).unwrap_or_default();
             Ok::<_, Error>(
                 serde_json::json!({"undelivered": report.undelivered, "elapsed_ms": report.elapsed_ms, "stats": stats})
                     .to_string(),

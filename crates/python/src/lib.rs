@@ -2,6 +2,11 @@
 //!
 //! Only plain values cross it: bytes, numbers, text, and JSON for what has a structure. `door` is the one place that releases
 //! the GIL, `error` the one map from errors to exceptions; every other file is one group of functions or classes.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "arguments that PyO3 extracts belong to the function"
+)]
+mod attribute;
 mod codec;
 mod door;
 mod error;
@@ -17,10 +22,14 @@ mod _native {
     use crate::gateway::Gateway;
     #[pymodule_export]
     use crate::otlp::{
-        count, detect, merge, reject_invalid, split_by_bytes, split_by_count, validate,
+        count, detect, edit_attribute, from_json, merge, reject_invalid, split_by_bytes,
+        split_by_count, to_json, validate,
     };
 
     #[pymodule_export]
-    #[expect(non_upper_case_globals, reason = "the name that Python gives to a version")]
+    #[expect(
+        non_upper_case_globals,
+        reason = "the name that Python gives to a version"
+    )]
     const __version__: &str = env!("CARGO_PKG_VERSION");
 }

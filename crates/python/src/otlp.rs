@@ -1,12 +1,13 @@
 //! Functions over the bytes of OTLP requests. Each validates what it is given: these bytes come from anywhere.
 use millrace_wire as wire;
-use millrace_wire::Signal;
+use millrace_wire::{Action, Level, Signal};
 use pyo3::Borrowed;
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
 use pyo3::types::PyBytes;
 
+use crate::attribute::attribute_value;
 use crate::door;
 use crate::error::Error;
 
@@ -29,8 +30,14 @@ impl FromPyObject<'_, '_> for SignalName {
 
 /// Checks a request; returns how many items it has, and how many of them break the data model.
 #[pyfunction]
-pub(crate) fn validate(py: Python<'_>, signal: SignalName, request: PyBackedBytes) -> PyResult<(usize, usize)> {
-    let summary = door::leave(py, || wire::validate(signal.0, &request).map_err(Error::from))?;
+pub(crate) fn validate(
+    py: Python<'_>,
+    signal: SignalName,
+    request: PyBackedBytes,
+) -> PyResult<(usize, usize)> {
+    let summary = door::leave(py, || {
+        wire::validate(signal.0, &request).map_err(Error::from)
+    })?;
     Ok((summary.items, summary.invalid))
 }
 
@@ -64,11 +71,11 @@ fn detected(request: &[u8]) -> Option<Signal> {
 
 /// Joins requests to one.
 #[pyfunction]
-pub(crate) fn merge<'py>(
-    py: Python<'py>,
+pub(crate) fn merge(
+    py: Python<'_>,
     signal: SignalName,
     requests: Vec<PyBackedBytes>,
-) -> PyResult<Bound<'py, PyBytes>> {
+) -> PyResult<Bound<'_, PyBytes>> {
     let merged = door::leave(py, || {
         for request in &requests {
             wire::validate(signal.0, request)?;
@@ -81,12 +88,12 @@ pub(crate) fn merge<'py>(
 
 /// Splits a request into requests of at most `max_items` items.
 #[pyfunction]
-pub(crate) fn split_by_count<'py>(
-    py: Python<'py>,
+pub(crate) fn split_by_count(
+    py: Python<'_>,
     signal: SignalName,
     request: PyBackedBytes,
     max_items: usize,
-) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+) -> PyResult<Vec<Bound<'_, PyBytes>>> {
     if max_items == 0 {
         return Err(PyValueError::new_err("max_items must be at least 1, got 0"));
     }
@@ -99,12 +106,12 @@ pub(crate) fn split_by_count<'py>(
 
 /// Splits a request into requests of at most `max_bytes` bytes.
 #[pyfunction]
-pub(crate) fn split_by_bytes<'py>(
-    py: Python<'py>,
+pub(crate) fn split_by_bytes(
+    py: Python<'_>,
     signal: SignalName,
     request: PyBackedBytes,
     max_bytes: usize,
-) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+) -> PyResult<Vec<Bound<'_, PyBytes>>> {
     let parts = door::leave(py, || {
         wire::validate(signal.0, &request)?;
         wire::split_by_bytes(signal.0, &request, max_bytes).map_err(Error::TooLarge)
@@ -114,14 +121,95 @@ pub(crate) fn split_by_bytes<'py>(
 
 /// Returns a request without the items that break the data model, how many those were, and the first reasons.
 #[pyfunction]
-pub(crate) fn reject_invalid<'py>(
-    py: Python<'py>,
+pub(crate) fn reject_invalid(
+    py: Python<'_>,
     signal: SignalName,
     request: PyBackedBytes,
-) -> PyResult<(Bound<'py, PyBytes>, usize, String)> {
+) -> PyResult<(Bound<'_, PyBytes>, usize, String)> {
     let rejected = door::leave(py, || {
         wire::validate(signal.0, &request)?;
         Ok::<_, Error>(wire::reject_invalid(signal.0, &request))
     })?;
-    Ok((PyBytes::new(py, &rejected.request), rejected.rejected, rejected.message))
+    Ok((
+        PyBytes::new(py, &rejected.request),
+        rejected.rejected,
+        rejected.message,
+    ))
+}
+
+/// Translates a request to OTLP/JSON.
+#[pyfunction]
+pub(crate) fn to_json(
+    py: Python<'_>,
+    signal: SignalName,
+    request: PyBackedBytes,
+) -> PyResult<Bound<'_, PyBytes>> {
+    let text = door::leave(py, || {
+        wire::validate(signal.0, &request)?;
+        Ok::<_, Error>(wire::json_from_request(signal.0, &request))
+    })?;
+    Ok(PyBytes::new(py, &text))
+}
+
+/// Translates OTLP/JSON to a request.
+#[pyfunction]
+pub(crate) fn from_json(
+    py: Python<'_>,
+    signal: SignalName,
+    text: PyBackedBytes,
+) -> PyResult<Bound<'_, PyBytes>> {
+    let request = door::leave(py, || {
+        wire::request_from_json(signal.0, &text).map_err(Error::from)
+    })?;
+    Ok(PyBytes::new(py, &request))
+}
+
+/// Edits one attribute wherever it occurs on a level.
+#[pyfunction]
+pub(crate) fn edit_attribute<'py>(
+    py: Python<'py>,
+    signal: SignalName,
+    request: PyBackedBytes,
+    level: &str,
+    action: &str,
+    key: &str,
+    value: &Bound<'py, PyAny>,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let level = match level {
+        "resource" => Level::Resource,
+        "scope" => Level::Scope,
+        "item" => Level::Item,
+        "span_event" => Level::SpanEvent,
+        other => {
+            let expected = "\"resource\", \"scope\", \"item\" or \"span_event\"";
+            return Err(PyValueError::new_err(format!(
+                "expected {expected} as the level, got {other:?}"
+            )));
+        }
+    };
+    let action = match action {
+        "insert" => Action::Insert,
+        "update" => Action::Update,
+        "upsert" => Action::Upsert,
+        "delete" => Action::Delete,
+        other => {
+            let expected = "\"insert\", \"update\", \"upsert\" or \"delete\"";
+            return Err(PyValueError::new_err(format!(
+                "expected {expected} as the action, got {other:?}"
+            )));
+        }
+    };
+    let value = attribute_value(value)?;
+    let edited = door::leave(py, || {
+        wire::validate(signal.0, &request)?;
+        Ok::<_, Error>(wire::edit_attribute(
+            signal.0,
+            &request,
+            level,
+            action,
+            key,
+            Some(&value),
+        ))
+    })?;
+    Ok(PyBytes::new(py, &edited))
 }
