@@ -1,0 +1,257 @@
+//! The `file` exporter: requests as JSON lines or length-delimited protobuf, whole or not at all.
+//!
+//! A thread of its own converts, compresses and writes, so that a slow disk delays nobody but the clients of
+//! this file. While it writes, batches wait (within the process's byte budget), and the next write takes them
+//! together; a batch is acknowledged when the system has its bytes. Nothing ever waits in this process for
+//! `flush_interval`. With compression, each write is one whole gzip member or zstd frame: files of such are
+//! valid at every moment, and a crash cannot spoil what comes after it.
+use std::collections::VecDeque;
+use std::fs::{File, OpenOptions};
+use std::future::Future;
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::pin::Pin;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+use super::Context;
+use super::parcel::Part;
+use crate::batch::Batch;
+use crate::component::{Ack, Consumer, Reason, Refusal};
+use crate::config::{FileExporter as Settings, StartError};
+use crate::net::compression::{Coding, compress};
+
+/// Telemetry is private to whoever runs the gateway.
+const OWNER_ONLY: u32 = 0o600;
+/// What one write takes together; more costs memory and makes the first of them wait longer.
+const TOGETHER_BYTES_MAX: usize = 1 << 20;
+
+/// A destination that is a file.
+pub(crate) struct FileExporter {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    context: Context,
+    state: Mutex<State>,
+    /// Tells the thread that there is work, or none any more.
+    work: Condvar,
+    /// Told whenever the thread has written.
+    written: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Part>,
+    writing: bool,
+    closed: bool,
+}
+
+/// The thread's side: the file and how to write to it.
+struct Writer {
+    file: File,
+    json: bool,
+    coding: Coding,
+    /// Where the last whole write ended; `None` where the destination has no length, such as a pipe.
+    length: Option<u64>,
+    buffer: Vec<u8>,
+}
+
+/// Opens the file and starts its thread.
+pub(crate) fn build(settings: &Settings, context: Context) -> Result<FileExporter, StartError> {
+    let setting = format!("exporters.{}", context.id);
+    let writer = Writer::open(&setting, settings)?;
+    let shared = Arc::new(Shared {
+        context,
+        state: Mutex::default(),
+        work: Condvar::new(),
+        written: Notify::new(),
+    });
+    let of_thread = Arc::clone(&shared);
+    std::thread::Builder::new()
+        .name("millrace-file".to_owned())
+        .spawn(move || run(&of_thread, writer))
+        .map_err(|error| {
+            StartError::of(&setting, format_args!("its thread cannot start: {error}"))
+        })?;
+    Ok(FileExporter { shared })
+}
+
+impl Consumer for FileExporter {
+    fn consume(&self, batch: Batch) -> Ack {
+        let (part, ack) = Part::new(batch, &self.shared.context.ledger);
+        let mut state = self.shared.lock();
+        if state.closed {
+            drop(state);
+            return ack; // the part refuses itself when it is dropped here
+        }
+        state.waiting.push_back(part);
+        self.shared.work.notify_one();
+        ack
+    }
+
+    fn shutdown(&self, deadline: Instant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async move {
+            if timeout_at(deadline, self.shared.until_written())
+                .await
+                .is_err()
+            {
+                let left = self.shared.close();
+                drop(left); // outside of the lock: each part answers its client
+            }
+        })
+    }
+}
+
+impl Drop for FileExporter {
+    fn drop(&mut self) {
+        drop(self.shared.close());
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Lets the thread end and returns what was not written.
+    fn close(&self) -> VecDeque<Part> {
+        let mut state = self.lock();
+        state.closed = true;
+        self.work.notify_one();
+        std::mem::take(&mut state.waiting)
+    }
+
+    async fn until_written(&self) {
+        loop {
+            let mut told = std::pin::pin!(self.written.notified());
+            told.as_mut().enable();
+            {
+                let state = self.lock();
+                if state.waiting.is_empty() && !state.writing {
+                    return;
+                }
+            }
+            told.await;
+        }
+    }
+
+    /// Waits for the next batches to write together; `None` when there will be none.
+    fn next(&self) -> Option<Vec<Part>> {
+        let mut state = self.lock();
+        state.writing = false;
+        self.written.notify_waiters();
+        while state.waiting.is_empty() {
+            if state.closed {
+                return None;
+            }
+            state = self
+                .work
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        let mut together = Vec::new();
+        let mut bytes = 0;
+        while let Some(part) = state.waiting.front()
+            && (together.is_empty() || bytes + part.payload.len() <= TOGETHER_BYTES_MAX)
+        {
+            bytes += part.payload.len();
+            together.extend(state.waiting.pop_front());
+        }
+        state.writing = true;
+        Some(together)
+    }
+}
+
+fn run(shared: &Shared, mut writer: Writer) {
+    while let Some(parts) = shared.next() {
+        match writer.write(&parts) {
+            Ok(()) => parts
+                .into_iter()
+                .for_each(|mut part| part.delivered(part.items)),
+            Err(error) => {
+                let message = format!("the file cannot be written: {error}");
+                shared.context.log.error(&shared.context.id, &message);
+                let refusal = Refusal::retryable(Reason::WriteFailed, message);
+                for part in parts {
+                    part.refuse(&refusal);
+                }
+            }
+        }
+    }
+}
+
+impl Writer {
+    fn open(setting: &str, settings: &Settings) -> Result<Self, StartError> {
+        let json = match settings.format.as_str() {
+            "json" => true,
+            "proto" => false,
+            other => {
+                let problem = format!("expected \"json\" or \"proto\", got {other:?}");
+                return Err(StartError::of(&format!("{setting}.format"), problem));
+            }
+        };
+        let coding = super::coding(setting, &settings.compression)?;
+        let unusable = |error: io::Error| {
+            let problem = format!(
+                "the file {:?} cannot be opened for writing: {error}",
+                settings.path
+            );
+            StartError::of(&format!("{setting}.path"), problem)
+        };
+        let mut options = OpenOptions::new();
+        options.create(true).mode(OWNER_ONLY);
+        if settings.append {
+            options.append(true);
+        } else {
+            options.write(true).truncate(true);
+        }
+        let file = options.open(&settings.path).map_err(unusable)?;
+        let metadata = file.metadata().map_err(unusable)?;
+        let length = metadata.is_file().then_some(metadata.len());
+        Ok(Self {
+            file,
+            json,
+            coding,
+            length,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// Writes all of the parts, or takes back what was written of them.
+    fn write(&mut self, parts: &[Part]) -> io::Result<()> {
+        self.buffer.clear();
+        self.buffer.shrink_to(4 * TOGETHER_BYTES_MAX);
+        for part in parts {
+            if self.json {
+                let text =
+                    millrace_wire::json_from_request(part.signal, &part.payload.to_contiguous());
+                self.buffer.extend_from_slice(&text);
+                self.buffer.push(b'\n');
+            } else {
+                let length = u32::try_from(part.payload.len()).map_err(io::Error::other)?;
+                self.buffer.extend_from_slice(&length.to_be_bytes());
+                part.payload
+                    .chunks()
+                    .iter()
+                    .for_each(|chunk| self.buffer.extend_from_slice(chunk));
+            }
+        }
+        if self.coding != Coding::Identity {
+            let plain = Bytes::from(std::mem::take(&mut self.buffer));
+            self.buffer = compress(self.coding, None, &[plain]).map_err(io::Error::other)?;
+        }
+        let outcome = self.file.write_all(&self.buffer);
+        if let Some(length) = &mut self.length {
+            match &outcome {
+                Ok(()) => *length += self.buffer.len() as u64,
+                // A disk that is full takes a part of a write: half a line would spoil the next one.
+                Err(_) => self.file.set_len(*length)?,
+            }
+        }
+        outcome
+    }
+}

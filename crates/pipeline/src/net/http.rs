@@ -1,0 +1,363 @@
+//! The HTTP client of the exporters: one exchange at a time, within its deadline and its size.
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use base64::Engine as _;
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, HeaderName, USER_AGENT};
+use http::uri::{PathAndQuery, Scheme};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
+use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper_rustls::{FixedServerNameResolver, HttpsConnector};
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::{HttpConnector, capture_connection};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::pki_types::ServerName;
+
+use super::tls;
+use crate::config::{ClientTls, StartError};
+
+/// Who we are (X15).
+const AGENT: &str = concat!("OTel-OTLP-Exporter-millrace/", env!("CARGO_PKG_VERSION"));
+/// Servers close idle connections after 60 seconds or more; leaving first avoids writing into a closing one.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
+const CONNECTION_KEEPALIVE: Duration = Duration::from_secs(30);
+/// Bounds the memory of one connection; answers to exports are a few bytes.
+const CONNECTION_BUFFER: usize = 64 << 10;
+/// Pieces smaller than this, on average, are cheaper to copy together than to hand on one by one.
+const WORTH_A_FRAME: usize = 4 << 10;
+/// Headers that belong to the framing of the message.
+const RESERVED_HEADERS: [&str; 6] = [
+    "connection",
+    "content-length",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+];
+
+/// A request body that hands on pieces of memory without copying them.
+#[derive(Debug)]
+pub struct Rope {
+    chunks: std::vec::IntoIter<Bytes>,
+    left: usize,
+}
+
+impl Rope {
+    /// A body of these pieces in order.
+    #[must_use]
+    pub fn new(chunks: Vec<Bytes>) -> Self {
+        let left = chunks.iter().map(Bytes::len).sum();
+        let small = chunks.len() > 2 && left / chunks.len() < WORTH_A_FRAME;
+        let chunks = if small {
+            vec![Bytes::from(chunks.concat())]
+        } else {
+            chunks
+        };
+        Self {
+            chunks: chunks.into_iter(),
+            left,
+        }
+    }
+}
+
+impl Body for Rope {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.chunks.next().map(|chunk| {
+            self.left -= chunk.len();
+            Ok(Frame::data(chunk))
+        }))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left as u64)
+    }
+}
+
+/// Where requests go, taken apart once.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// The URL without user and password.
+    pub url: Uri,
+    /// `Authorization` made of the user and password of the URL.
+    pub credentials: Option<HeaderValue>,
+}
+
+impl Target {
+    /// Reads a URL; `setting` is where it stands, and the URL itself is not repeated, since it may hold a password (S17).
+    pub fn parse(setting: &str, url: &str) -> Result<Self, StartError> {
+        let wrong = |problem: &str| {
+            StartError::of(
+                setting,
+                format_args!("expected http://host:port or https://host:port, got {problem}"),
+            )
+        };
+        let uri: Uri = url.parse().map_err(|_| wrong("a text that is not a URL"))?;
+        let mut parts = uri.into_parts();
+        match &parts.scheme {
+            Some(scheme) if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS => {}
+            Some(scheme) => return Err(wrong(&format!("the scheme {:?}", scheme.as_str()))),
+            None => return Err(wrong("a URL without a scheme")),
+        }
+        let authority = parts
+            .authority
+            .take()
+            .ok_or_else(|| wrong("a URL without a host"))?;
+        let (user, host) = match authority.as_str().rsplit_once('@') {
+            None => (None, authority.as_str()),
+            Some((user, host)) => (Some(user), host),
+        };
+        let credentials = user.map(|user| {
+            format!(
+                "Basic {}",
+                base64::engine::general_purpose::STANDARD.encode(user)
+            )
+        });
+        let credentials = credentials
+            .and_then(|text| HeaderValue::from_str(&text).ok())
+            .map(secret);
+        parts.authority = Some(host.parse().map_err(|_| wrong("a host that is not one"))?);
+        let url = Uri::from_parts(parts).map_err(|_| wrong("a text that is not a URL"))?;
+        Ok(Self { url, credentials })
+    }
+
+    /// The URL of a path on the same host.
+    #[must_use]
+    pub fn with_path(&self, path: &'static str) -> Uri {
+        let mut parts = self.url.clone().into_parts();
+        parts.path_and_query = Some(PathAndQuery::from_static(path));
+        Uri::from_parts(parts).unwrap_or_else(|_| self.url.clone())
+    }
+
+    /// Whether connections are encrypted.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.url.scheme() == Some(&Scheme::HTTPS)
+    }
+}
+
+/// The headers of every request: what the user set, who we are, and the credentials of the URL.
+pub fn request_headers(
+    setting: &str,
+    settings: &BTreeMap<String, String>,
+    target: &Target,
+) -> Result<HeaderMap, StartError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    if let Some(credentials) = &target.credentials {
+        headers.insert(AUTHORIZATION, credentials.clone());
+    }
+    for (name, value) in settings {
+        let setting = format!("{setting}.headers");
+        let key = HeaderName::try_from(name.as_str()).map_err(|_| {
+            StartError::of(
+                &setting,
+                format_args!("{name:?} is not the name of an HTTP header"),
+            )
+        })?;
+        if RESERVED_HEADERS.contains(&key.as_str()) {
+            return Err(StartError::of(
+                &setting,
+                format_args!("{name} belongs to the framing of the request; remove it"),
+            ));
+        }
+        // The value may be a secret and is not repeated.
+        let value = HeaderValue::from_str(value).map_err(|_| {
+            StartError::of(
+                &setting,
+                format_args!("the value of {name} holds characters that HTTP forbids"),
+            )
+        })?;
+        headers.insert(key, secret(value));
+    }
+    Ok(headers)
+}
+
+/// Marks a value so that no debug output shows it and HTTP/2 does not index it.
+fn secret(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
+/// Which versions a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Versions {
+    /// HTTP/1.1, or HTTP/2 where the server chooses it during the TLS handshake (X12).
+    Negotiated,
+    /// HTTP/2 from the first byte, as gRPC needs.
+    Http2,
+}
+
+/// What a client must know beside its target.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// From connecting to the last byte of the answer (X8).
+    pub timeout: Duration,
+    /// Largest body of an answer.
+    pub response_bytes: usize,
+    /// Connections that are kept while nothing is sent.
+    pub connections: usize,
+}
+
+/// A pool of connections to one destination.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pool: Pool<HttpsConnector<HttpConnector>, Rope>,
+    limits: Limits,
+}
+
+/// A whole answer, or as much of it as there is.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status line.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, or why it was not read to its end.
+    pub body: Result<Vec<u8>, BodyError>,
+    /// What followed the body.
+    pub trailers: Option<HeaderMap>,
+}
+
+/// No answer: the sentence says what happened on the way. The request may or may not have arrived (X4).
+#[derive(Debug)]
+pub struct NoAnswer(pub String);
+
+/// Why a body was not read to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BodyError {
+    /// Larger than the limit; the rest was not read (X8).
+    TooLarge,
+    /// The connection broke.
+    Broken(String),
+}
+
+impl Client {
+    /// A client of `target`; connections are made when they are needed.
+    pub fn new(
+        setting: &str,
+        target: &Target,
+        settings: Option<&ClientTls>,
+        versions: Versions,
+        limits: Limits,
+    ) -> Result<Self, StartError> {
+        let setting = format!("{setting}.tls");
+        let tls = if target.is_tls() {
+            tls::client_config(&setting, settings)?
+        } else {
+            tls::no_tls()?
+        };
+        let mut builder = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http();
+        if let Some(name) = settings.and_then(|tls| tls.server_name_override.as_deref()) {
+            let name = ServerName::try_from(name.to_owned()).map_err(|_| {
+                StartError::of(
+                    &format!("{setting}.server_name_override"),
+                    format_args!("{name:?} is not a host name"),
+                )
+            })?;
+            builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
+        }
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_keepalive(Some(CONNECTION_KEEPALIVE));
+        tcp.set_connect_timeout(Some(limits.timeout));
+        let connector = match versions {
+            Versions::Negotiated => builder.enable_http1().enable_http2().wrap_connector(tcp),
+            Versions::Http2 => builder.enable_http2().wrap_connector(tcp),
+        };
+        let pool = Pool::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE_TIMEOUT)
+            .pool_max_idle_per_host(limits.connections)
+            .http1_max_buf_size(CONNECTION_BUFFER)
+            .http2_only(versions == Versions::Http2)
+            .build(connector);
+        Ok(Self { pool, limits })
+    }
+
+    /// Sends a request and reads the answer whole. Redirects are answers like others and not followed (S16).
+    pub async fn exchange(&self, mut request: Request<Rope>) -> Result<Answer, NoAnswer> {
+        let connection = capture_connection(&mut request);
+        let answer = tokio::time::timeout(self.limits.timeout, async {
+            let response = self
+                .pool
+                .request(request)
+                .await
+                .map_err(|error| NoAnswer(chain(&error)))?;
+            let (head, body) = response.into_parts();
+            let mut trailers = None;
+            let body = read(body, self.limits.response_bytes, &mut trailers).await;
+            Ok(Answer {
+                status: head.status,
+                headers: head.headers,
+                body,
+                trailers,
+            })
+        });
+        if let Ok(answer) = answer.await {
+            return answer;
+        }
+        // Silence may be a dead connection, which HTTP/2 would go on using: the next request makes a new one.
+        if let Some(metadata) = connection.connection_metadata().as_ref() {
+            metadata.poison();
+        }
+        let seconds = self.limits.timeout.as_secs_f64();
+        Err(NoAnswer(format!(
+            "no complete answer came within {seconds} s (timeout)"
+        )))
+    }
+}
+
+async fn read(
+    mut body: Incoming,
+    limit: usize,
+    trailers: &mut Option<HeaderMap>,
+) -> Result<Vec<u8>, BodyError> {
+    if body.size_hint().lower() > limit as u64 {
+        return Err(BodyError::TooLarge);
+    }
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| BodyError::Broken(chain(&error)))?;
+        match frame.into_data() {
+            Ok(data) if bytes.len() + data.len() > limit => return Err(BodyError::TooLarge),
+            Ok(data) => bytes.extend_from_slice(&data),
+            Err(frame) => *trailers = frame.into_trailers().ok(),
+        }
+    }
+    Ok(bytes)
+}
+
+/// An error with its causes, which is where hyper says what really happened.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.ends_with(&more) {
+            text.push_str(": ");
+            text.push_str(&more);
+        }
+        cause = error.source();
+    }
+    text
+}
