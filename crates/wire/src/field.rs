@@ -109,7 +109,11 @@ impl<'a> Fields<'a> {
 impl<'a> Iterator for Fields<'a> {
     type Item = RawField<'a>;
 
-    #[inline]
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "no caller wants all of a field; inlined, the rest is not computed: edits gain 25 %"
+    )]
     fn next(&mut self) -> Option<RawField<'a>> {
         let start = self.rest;
         let (tag, after_tag) = varint::read(start)?;
@@ -133,7 +137,8 @@ pub fn children(message: &[u8], number: u32) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "as above")]
 fn read_value(tag: u64, bytes: &[u8]) -> Option<(Value<'_>, &[u8])> {
     match tag as u8 & 7 {
         VARINT => varint::read(bytes).map(|(value, rest)| (Value::Varint(value), rest)),

@@ -15,6 +15,7 @@ mod signal;
 mod splice;
 mod validate;
 pub mod varint;
+pub mod view;
 mod walk;
 
 pub use data_model::{Rejected, reject_invalid};

@@ -192,6 +192,14 @@ impl<'a> Edit<'a> {
 
     #[inline]
     fn is_key_of(&self, pair: &[u8]) -> bool {
+        match key_then_value(pair) {
+            Some((key, _)) => key == self.key,
+            None => self.is_key_of_any(pair),
+        }
+    }
+
+    #[inline(never)]
+    fn is_key_of_any(&self, pair: &[u8]) -> bool {
         let (key, index) = key_value::key(pair);
         if key.is_empty() && index != 0 {
             self.is_key_index(index)
