@@ -20,7 +20,7 @@ def test_the_configuration_in_the_readme_is_valid(tmp_path: Path) -> None:
     file = tmp_path / "gateway.yaml"
     file.write_text(shown)
     configuration = load(file)
-    assert configuration.warnings == []
+    assert configuration.warnings == ()
     assert configuration.resolved["exporters"]["otlphttp"]["compression"] == "zstd"
 
 

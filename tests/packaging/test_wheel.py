@@ -1,0 +1,54 @@
+"""The wheel, installed into an empty environment: what it brings with it, and that it works there."""
+
+import json
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.timeout(600)  # Rust may have to be compiled first
+
+
+def output_of(*command: str | Path) -> str:
+    """Run a command and return what it printed."""
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel as `make wheel` builds it; Rust is compiled already, so this packs."""
+    folder = tmp_path_factory.mktemp("dist")
+    output_of(sys.executable, "-m", "maturin", "build", "--release", "--quiet", "--out", folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment in which nothing but the wheel was asked for."""
+    folder = tmp_path_factory.mktemp("empty")
+    venv.create(folder, with_pip=True)
+    output_of(folder / "bin/python", "-m", "pip", "install", "--quiet", wheel)
+    return folder / "bin"
+
+
+def test_one_wheel_serves_every_python_from_3_11(wheel: Path) -> None:
+    assert "-cp311-abi3-" in wheel.name
+
+
+def test_the_wheel_brings_two_small_libraries_and_nothing_else(environment: Path) -> None:
+    listing = output_of(environment / "python", "-m", "pip", "list", "--format", "json")
+    installed = {package["name"].lower() for package in json.loads(listing)}
+    assert installed - {"pip", "setuptools"} == {"millrace", "pyyaml", "shtab"}
+
+
+def test_the_installed_command_answers(environment: Path) -> None:
+    assert "0.1.0" in output_of(environment / "millrace", "version")
+
+
+def test_the_installed_package_is_typed_and_has_its_native_module(environment: Path) -> None:
+    program = "import millrace._native as n, pathlib; print(pathlib.Path(n.__file__).with_name('py.typed').exists())"
+    assert output_of(environment / "python", "-c", program) == "True\n"
