@@ -76,7 +76,8 @@ def service(name: str, log: Path, **environment: str) -> Iterator[str]:
         yield address
     finally:
         process.send_signal(signal.SIGINT)  # after SIGTERM uvicorn leaves without running Python's exit handlers
-        process.wait(STOP_TIMEOUT_S)
+        if process.wait(STOP_TIMEOUT_S) != 0:
+            sys.exit(f"the {name} service failed with exit code {process.returncode}:\n{log.read_text()[-2_000:]}")
 
 
 def shop_for(storefront: httpx.Client, number: int) -> int:
