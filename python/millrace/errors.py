@@ -7,7 +7,7 @@ if TYPE_CHECKING:
 
     from millrace.gateway.config.problems import Problem
 
-__all__ = ["ConfigError", "DecodeError", "GatewayError", "ItemTooLargeError", "MillraceError"]
+__all__ = ["ConfigError", "DecodeError", "GatewayError", "ItemTooLargeError", "MillraceError", "UnreachableError"]
 
 
 class MillraceError(Exception):
@@ -66,3 +66,7 @@ class ItemTooLargeError(MillraceError, ValueError):
 
 class GatewayError(MillraceError, RuntimeError):
     """A gateway that cannot start, or is used in a state that does not allow it."""
+
+
+class UnreachableError(MillraceError, ConnectionError):
+    """An endpoint that cannot be reached, or an address that cannot be listened on."""

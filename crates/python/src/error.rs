@@ -1,8 +1,9 @@
 //! The one map from errors to exceptions. The exceptions themselves are documented in `millrace/errors.py`.
 use millrace_pipeline::config::StartError;
+use millrace_pipeline::load::LoadError;
 use millrace_wire::ItemTooLarge;
 use pyo3::PyErr;
-use pyo3::exceptions::PyValueError;
+use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyType;
@@ -19,6 +20,10 @@ pub(crate) enum Error {
     State(&'static str),
     /// An argument out of its range.
     Argument(String),
+    /// A load generator or sink that could not start.
+    Load(LoadError),
+    /// An event loop that could not be made.
+    Runtime(std::io::Error),
     /// Compressed data that is damaged.
     Codec(std::io::Error),
 }
@@ -44,6 +49,14 @@ impl From<Error> for PyErr {
             }
             Error::Start(error) => raised(py, &GATEWAY_ERROR, "GatewayError", (error.to_string(),)),
             Error::State(sentence) => raised(py, &GATEWAY_ERROR, "GatewayError", (sentence,)),
+            Error::Load(LoadError::Options(sentence)) => PyValueError::new_err(sentence),
+            Error::Load(LoadError::Network(sentence)) => raised(
+                py,
+                &UNREACHABLE_ERROR,
+                "UnreachableError",
+                (sentence,),
+            ),
+            Error::Runtime(error) => PyOSError::new_err(error.to_string()),
             Error::Argument(sentence) => PyValueError::new_err(sentence),
             Error::Codec(error) => raised(
                 py,
@@ -57,6 +70,7 @@ impl From<Error> for PyErr {
 
 static DECODE_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static ITEM_TOO_LARGE_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static UNREACHABLE_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static GATEWAY_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// An exception of `millrace.errors`; if that module cannot be imported, the reason why.

@@ -11,7 +11,9 @@ mod codec;
 mod door;
 mod error;
 mod gateway;
+mod load;
 mod otlp;
+mod send;
 
 /// The native part of millrace. Use the public modules instead: this one may change with every version.
 #[pyo3::pymodule(gil_used = false)]
@@ -21,10 +23,15 @@ mod _native {
     #[pymodule_export]
     use crate::gateway::Gateway;
     #[pymodule_export]
+    use crate::load::{LoadRun, LoadSink, LoadTemplate};
+    #[pymodule_export]
     use crate::otlp::{
         count, detect, edit_attribute, from_json, merge, reject_invalid, split_by_bytes,
         split_by_count, to_json, validate,
     };
+
+    #[pymodule_export]
+    use crate::send::Sender;
 
     #[pymodule_export]
     #[expect(

@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import shutil
 from typing import Any, NoReturn
 
 from millrace.cli.codes import USAGE
@@ -13,6 +14,13 @@ _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ms|us|s|m|h)")
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3_600.0}
 
 
+class _Formatter(argparse.RawDescriptionHelpFormatter):
+    """Keeps examples as they are written, and short commands on one line with their help."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28, width=min(100, shutil.get_terminal_size().columns - 2))
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser whose options can be set by environment variables.
 
@@ -20,7 +28,7 @@ class Parser(argparse.ArgumentParser):
     """
 
     def __init__(self, **settings: Any) -> None:  # noqa: ANN401 - whatever argparse takes
-        settings.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        settings.setdefault("formatter_class", _Formatter)
         settings.setdefault("allow_abbrev", False)
         super().__init__(**settings)
 
