@@ -7,13 +7,14 @@ pub(crate) mod metric;
 mod place;
 pub(crate) mod profile;
 pub(crate) mod span;
-mod value;
+pub(crate) mod value;
 mod wire;
 
 use broken::Broken;
 use wire::{Checked, delimited, tag};
 
 use crate::envelope::Envelope;
+use crate::schema::Message;
 use crate::{Error, Signal};
 
 /// What a request holds.
@@ -53,6 +54,15 @@ pub fn validate(signal: Signal, request: &[u8]) -> Result<Summary, Error> {
             Err(Error::new(flaw.fault, offset).within(message, field))
         }
     }
+}
+
+/// Checks that untrusted bytes are a message of this schema: [`validate`] for what a server answers.
+pub(crate) fn validate_message(message: &'static Message, bytes: &[u8]) -> Result<(), Error> {
+    generic::message(message, bytes).map_err(|flaw| {
+        let offset = flaw.address - bytes.as_ptr() as usize;
+        let (message, field) = place::find(message, bytes, offset);
+        Error::new(flaw.fault, offset).within(message, field)
+    })
 }
 
 struct Pass {

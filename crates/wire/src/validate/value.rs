@@ -7,7 +7,7 @@ use crate::key_value::key_then_value;
 use crate::schema;
 
 /// How many `AnyValue` messages may stand one inside the other. The specification's `AttributeValueDepthLimit` is 64.
-pub(super) const DEPTH_LIMIT: usize = 128;
+pub(crate) const DEPTH_LIMIT: usize = 128;
 
 const KEY: u32 = 0x0a;
 const VALUE: u32 = 0x12;

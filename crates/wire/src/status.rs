@@ -1,0 +1,247 @@
+//! `google.rpc.Status`, the body of every OTLP error, with the two details that OTLP uses.
+
+use std::time::Duration;
+
+use jiter::{JsonObject, JsonValue};
+
+use crate::Error;
+use crate::field::{Fields, children, push_delimited, push_varint};
+use crate::json::push_string;
+use crate::schema;
+use crate::validate::validate_message;
+
+const CODE: u32 = 1;
+const MESSAGE: u32 = 2;
+const DETAILS: u32 = 3;
+/// `google.protobuf.Any`
+const TYPE_URL: u32 = 1;
+const VALUE: u32 = 2;
+/// `google.rpc.BadRequest` and its `FieldViolation`
+const FIELD_VIOLATIONS: u32 = 1;
+const DESCRIPTION: u32 = 2;
+/// `google.rpc.RetryInfo` and `google.protobuf.Duration`
+const RETRY_DELAY: u32 = 1;
+const SECONDS: u32 = 1;
+const NANOS: u32 = 2;
+
+const BAD_REQUEST: &str = "type.googleapis.com/google.rpc.BadRequest";
+const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
+
+/// An error as OTLP sends it over gRPC and HTTP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// The number of a `google.rpc.Code`; HTTP senders may leave it 0.
+    pub code: i32,
+    /// What is wrong, for a human.
+    pub message: String,
+    /// `RetryInfo`: when to send the request again.
+    pub retry_delay: Option<Duration>,
+    /// `BadRequest`: what is wrong with the data, which must not be sent again.
+    pub bad_request: Option<String>,
+}
+
+impl Status {
+    /// The status in protobuf.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        if self.code != 0 {
+            // Negative numbers are sign-extended to 64 bits, as every int32 is.
+            push_varint(&mut out, CODE, i64::from(self.code).cast_unsigned());
+        }
+        if !self.message.is_empty() {
+            push_delimited(&mut out, MESSAGE, self.message.as_bytes());
+        }
+        if let Some(description) = &self.bad_request {
+            let mut violation = Vec::new();
+            push_delimited(&mut violation, DESCRIPTION, description.as_bytes());
+            let mut detail = Vec::new();
+            push_delimited(&mut detail, FIELD_VIOLATIONS, &violation);
+            push_detail(&mut out, BAD_REQUEST, &detail);
+        }
+        if let Some(delay) = self.retry_delay {
+            let mut duration = Vec::new();
+            if delay.as_secs() != 0 {
+                push_varint(&mut duration, SECONDS, delay.as_secs());
+            }
+            if delay.subsec_nanos() != 0 {
+                push_varint(&mut duration, NANOS, delay.subsec_nanos().into());
+            }
+            let mut detail = Vec::new();
+            push_delimited(&mut detail, RETRY_DELAY, &duration);
+            push_detail(&mut out, RETRY_INFO, &detail);
+        }
+        out
+    }
+
+    /// Reads a status in protobuf. Details of other kinds, and details that cannot be read, are passed over.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Error> {
+        validate_message(&schema::RPC_STATUS, bytes)?;
+        let mut status = Self::default();
+        for field in Fields::new(bytes) {
+            match field.number {
+                CODE => status.code = field.value.bits() as i32,
+                MESSAGE => status.message = text(field.value.delimited()),
+                DETAILS => status.read_detail(field.value.delimited()),
+                _ => {}
+            }
+        }
+        Ok(status)
+    }
+
+    fn read_detail(&mut self, any: &[u8]) {
+        let Some(name) = children(any, TYPE_URL).last().map(text) else {
+            return;
+        };
+        let value = children(any, VALUE).last().unwrap_or_default();
+        match message_name(&name) {
+            "google.rpc.BadRequest" if validate_message(&schema::BAD_REQUEST, value).is_ok() => {
+                let descriptions = children(value, FIELD_VIOLATIONS)
+                    .filter_map(|violation| children(violation, DESCRIPTION).last().map(text));
+                self.bad_request = Some(descriptions.collect::<Vec<_>>().join("; "));
+            }
+            "google.rpc.RetryInfo" if validate_message(&schema::RETRY_INFO, value).is_ok() => {
+                let (mut seconds, mut nanos) = (0, 0);
+                for duration in children(value, RETRY_DELAY) {
+                    for field in Fields::new(duration) {
+                        match field.number {
+                            SECONDS => seconds = field.value.bits().cast_signed(),
+                            NANOS => nanos = field.value.bits() as i32,
+                            _ => {}
+                        }
+                    }
+                }
+                // A negative wait is none.
+                let seconds = u64::try_from(seconds).unwrap_or_default();
+                let nanos = u32::try_from(nanos).unwrap_or_default();
+                self.retry_delay = Some(
+                    Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos.into())),
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// The status in JSON, its details in the form of `google.protobuf.Any`: the type beside the fields.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let mut out = Vec::new();
+        out.extend_from_slice(format!("{{\"code\":{},\"message\":", self.code).as_bytes());
+        push_string(&mut out, &self.message);
+        let mut details = Vec::new();
+        if let Some(description) = &self.bad_request {
+            let mut detail = Vec::new();
+            detail.extend_from_slice(
+                format!("{{\"@type\":\"{BAD_REQUEST}\",\"fieldViolations\":[{{\"description\":")
+                    .as_bytes(),
+            );
+            push_string(&mut detail, description);
+            detail.extend_from_slice(b"}]}");
+            details.push(detail);
+        }
+        if let Some(delay) = self.retry_delay {
+            let seconds = duration_to_text(delay);
+            details.push(
+                format!("{{\"@type\":\"{RETRY_INFO}\",\"retryDelay\":\"{seconds}\"}}").into_bytes(),
+            );
+        }
+        if !details.is_empty() {
+            out.extend_from_slice(b",\"details\":[");
+            out.extend(details.join(&b','));
+            out.push(b']');
+        }
+        out.push(b'}');
+        out
+    }
+
+    /// Reads a status in JSON, as tolerant as [`decode`](Self::decode).
+    pub fn from_json(json: &[u8]) -> Result<Self, Error> {
+        let value = JsonValue::parse(json, false)
+            .map_err(|error| Error::json(error.error_type.to_string(), error.index))?;
+        let JsonValue::Object(object) = value else {
+            return Err(Error::json(
+                "expected `{`, the beginning of a google.rpc.Status",
+                0,
+            ));
+        };
+        let mut status = Self {
+            message: string(&object, "message").unwrap_or_default(),
+            ..Self::default()
+        };
+        if let Some(JsonValue::Int(code)) = member(&object, "code") {
+            status.code = i32::try_from(*code).unwrap_or_default();
+        }
+        if let Some(JsonValue::Array(details)) = member(&object, "details") {
+            for detail in details.iter() {
+                if let JsonValue::Object(detail) = detail {
+                    status.read_json_detail(detail);
+                }
+            }
+        }
+        Ok(status)
+    }
+
+    fn read_json_detail(&mut self, detail: &JsonObject<'_>) {
+        match string(detail, "@type").as_deref().map(message_name) {
+            Some("google.rpc.BadRequest") => {
+                let Some(JsonValue::Array(violations)) = member(detail, "fieldViolations") else {
+                    return;
+                };
+                let descriptions = violations.iter().filter_map(|violation| match violation {
+                    JsonValue::Object(violation) => string(violation, "description"),
+                    _ => None,
+                });
+                self.bad_request = Some(descriptions.collect::<Vec<_>>().join("; "));
+            }
+            Some("google.rpc.RetryInfo") => {
+                self.retry_delay = string(detail, "retryDelay")
+                    .as_deref()
+                    .and_then(duration_from_text);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn push_detail(out: &mut Vec<u8>, type_url: &str, value: &[u8]) {
+    let mut any = Vec::new();
+    push_delimited(&mut any, TYPE_URL, type_url.as_bytes());
+    push_delimited(&mut any, VALUE, value);
+    push_delimited(out, DETAILS, &any);
+}
+
+/// What follows the last slash of a type URL.
+fn message_name(type_url: &str) -> &str {
+    type_url.rsplit('/').next().unwrap_or_default()
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The last member with this name, as everywhere in OTLP/JSON.
+fn member<'o, 'j>(object: &'o JsonObject<'j>, key: &str) -> Option<&'o JsonValue<'j>> {
+    object
+        .iter()
+        .rev()
+        .find(|(name, _)| name == key)
+        .map(|(_, value)| value)
+}
+
+fn string(object: &JsonObject<'_>, key: &str) -> Option<String> {
+    match member(object, key) {
+        Some(JsonValue::Str(text)) => Some(text.to_string()),
+        _ => None,
+    }
+}
+
+/// `google.protobuf.Duration` in JSON: seconds with up to nine decimals and an `s`.
+fn duration_to_text(duration: Duration) -> String {
+    let whole = format!("{}.{:09}", duration.as_secs(), duration.subsec_nanos());
+    format!("{}s", whole.trim_end_matches('0').trim_end_matches('.'))
+}
+
+fn duration_from_text(text: &str) -> Option<Duration> {
+    let seconds: f64 = text.strip_suffix('s')?.parse().ok()?;
+    Duration::try_from_secs_f64(seconds.max(0.0)).ok()
+}
