@@ -6,6 +6,8 @@ mod read;
 mod text;
 mod write;
 
+pub(crate) use read::sentence;
+
 use crate::schema::{self, Message};
 use crate::{Error, Signal};
 

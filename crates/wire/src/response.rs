@@ -11,8 +11,9 @@ const PARTIAL_SUCCESS: u32 = 1;
 /// Fields of every partial success, the same numbers for all signals.
 const REJECTED: u32 = 1;
 const ERROR_MESSAGE: u32 = 2;
-/// Longest message that is written, so that no answer comes near the 4 MiB that clients accept (C7).
-const MESSAGE_BYTES: usize = 64 << 10;
+/// Longest text that answers carry. In JSON each byte may take six, so no answer comes near the 4 MiB that clients accept
+/// (C7).
+const TEXT_BYTES: usize = 64 << 10;
 
 /// The request was taken, but not all of it, or not without a warning.
 ///
@@ -25,10 +26,11 @@ pub struct PartialSuccess {
     pub message: String,
 }
 
-/// The response in protobuf; full success is no bytes at all (C4).
+/// The response in protobuf; full success is no bytes at all (C4). A message longer than 64 KiB is cut (C7).
 #[must_use]
 pub fn encode_response(_signal: Signal, partial: Option<&PartialSuccess>) -> Vec<u8> {
-    let Some(partial) = partial else {
+    // To reject nothing and to say nothing is full success.
+    let Some(partial) = partial.filter(|partial| **partial != PartialSuccess::default()) else {
         return Vec::new();
     };
     let mut content = Vec::new();
@@ -36,9 +38,8 @@ pub fn encode_response(_signal: Signal, partial: Option<&PartialSuccess>) -> Vec
         push_varint(&mut content, REJECTED, partial.rejected.cast_unsigned());
     }
     if !partial.message.is_empty() {
-        let end = partial.message.floor_char_boundary(MESSAGE_BYTES);
-        let text = partial.message.get(..end).unwrap_or_default();
-        push_delimited(&mut content, ERROR_MESSAGE, text.as_bytes());
+        let message = cut(&partial.message);
+        push_delimited(&mut content, ERROR_MESSAGE, message.as_bytes());
     }
     let mut out = Vec::new();
     push_delimited(&mut out, PARTIAL_SUCCESS, &content);
@@ -76,4 +77,12 @@ pub fn response_to_json(signal: Signal, partial: Option<&PartialSuccess>) -> Vec
 /// Reads a response in JSON.
 pub fn response_from_json(signal: Signal, json: &[u8]) -> Result<Option<PartialSuccess>, Error> {
     decode_response(signal, &from_json(schema::response_schema(signal), json)?)
+}
+
+/// The start of a text, as many whole characters as an answer may carry.
+pub(crate) fn cut(text: &str) -> &str {
+    (0..=text.len().min(TEXT_BYTES))
+        .rev()
+        .find_map(|end| text.get(..end))
+        .unwrap_or_default()
 }

@@ -6,7 +6,8 @@ use jiter::{JsonObject, JsonValue};
 
 use crate::Error;
 use crate::field::{Fields, children, push_delimited, push_varint};
-use crate::json::push_string;
+use crate::json;
+use crate::response::cut;
 use crate::schema;
 use crate::validate::validate_message;
 
@@ -24,6 +25,9 @@ const RETRY_DELAY: u32 = 1;
 const SECONDS: u32 = 1;
 const NANOS: u32 = 2;
 
+/// The longest `google.protobuf.Duration`, about ten thousand years.
+const MAX_SECONDS: u64 = 315_576_000_000;
+
 const BAD_REQUEST: &str = "type.googleapis.com/google.rpc.BadRequest";
 const RETRY_INFO: &str = "type.googleapis.com/google.rpc.RetryInfo";
 
@@ -34,14 +38,14 @@ pub struct Status {
     pub code: i32,
     /// What is wrong, for a human.
     pub message: String,
-    /// `RetryInfo`: when to send the request again.
+    /// `RetryInfo`: how long to wait before sending the request again. `None` means that there was no such detail.
     pub retry_delay: Option<Duration>,
     /// `BadRequest`: what is wrong with the data, which must not be sent again.
     pub bad_request: Option<String>,
 }
 
 impl Status {
-    /// The status in protobuf.
+    /// The status in protobuf. Texts longer than 64 KiB are cut (C7).
     #[must_use]
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -50,11 +54,11 @@ impl Status {
             push_varint(&mut out, CODE, i64::from(self.code).cast_unsigned());
         }
         if !self.message.is_empty() {
-            push_delimited(&mut out, MESSAGE, self.message.as_bytes());
+            push_delimited(&mut out, MESSAGE, cut(&self.message).as_bytes());
         }
         if let Some(description) = &self.bad_request {
             let mut violation = Vec::new();
-            push_delimited(&mut violation, DESCRIPTION, description.as_bytes());
+            push_delimited(&mut violation, DESCRIPTION, cut(description).as_bytes());
             let mut detail = Vec::new();
             push_delimited(&mut detail, FIELD_VIOLATIONS, &violation);
             push_detail(&mut out, BAD_REQUEST, &detail);
@@ -62,7 +66,7 @@ impl Status {
         if let Some(delay) = self.retry_delay {
             let mut duration = Vec::new();
             if delay.as_secs() != 0 {
-                push_varint(&mut duration, SECONDS, delay.as_secs());
+                push_varint(&mut duration, SECONDS, delay.as_secs().min(MAX_SECONDS));
             }
             if delay.subsec_nanos() != 0 {
                 push_varint(&mut duration, NANOS, delay.subsec_nanos().into());
@@ -101,22 +105,9 @@ impl Status {
                 self.bad_request = Some(descriptions.collect::<Vec<_>>().join("; "));
             }
             "google.rpc.RetryInfo" if validate_message(&schema::RETRY_INFO, value).is_ok() => {
-                let (mut seconds, mut nanos) = (0, 0);
-                for duration in children(value, RETRY_DELAY) {
-                    for field in Fields::new(duration) {
-                        match field.number {
-                            SECONDS => seconds = field.value.bits().cast_signed(),
-                            NANOS => nanos = field.value.bits() as i32,
-                            _ => {}
-                        }
-                    }
-                }
-                // A negative wait is none.
-                let seconds = u64::try_from(seconds).unwrap_or_default();
-                let nanos = u32::try_from(nanos).unwrap_or_default();
-                self.retry_delay = Some(
-                    Duration::from_secs(seconds).saturating_add(Duration::from_nanos(nanos.into())),
-                );
+                // A server that says only that sending again is worth while gives no time to wait.
+                let delay = children(value, RETRY_DELAY).last();
+                self.retry_delay = Some(delay.map_or(Duration::ZERO, duration));
             }
             _ => {}
         }
@@ -125,39 +116,28 @@ impl Status {
     /// The status in JSON, its details in the form of `google.protobuf.Any`: the type beside the fields.
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
-        let mut out = Vec::new();
-        out.extend_from_slice(format!("{{\"code\":{},\"message\":", self.code).as_bytes());
-        push_string(&mut out, &self.message);
+        let (code, message) = (self.code, quoted(&self.message));
         let mut details = Vec::new();
         if let Some(description) = &self.bad_request {
-            let mut detail = Vec::new();
-            detail.extend_from_slice(
-                format!("{{\"@type\":\"{BAD_REQUEST}\",\"fieldViolations\":[{{\"description\":")
-                    .as_bytes(),
-            );
-            push_string(&mut detail, description);
-            detail.extend_from_slice(b"}]}");
-            details.push(detail);
+            let description = quoted(description);
+            details.push(format!(
+                r#"{{"@type":"{BAD_REQUEST}","fieldViolations":[{{"description":{description}}}]}}"#
+            ));
         }
         if let Some(delay) = self.retry_delay {
-            let seconds = duration_to_text(delay);
-            details.push(
-                format!("{{\"@type\":\"{RETRY_INFO}\",\"retryDelay\":\"{seconds}\"}}").into_bytes(),
-            );
+            let delay = duration_to_text(delay);
+            details.push(format!(
+                r#"{{"@type":"{RETRY_INFO}","retryDelay":"{delay}"}}"#
+            ));
         }
-        if !details.is_empty() {
-            out.extend_from_slice(b",\"details\":[");
-            out.extend(details.join(&b','));
-            out.push(b']');
-        }
-        out.push(b'}');
-        out
+        let details = details.join(",");
+        format!(r#"{{"code":{code},"message":{message},"details":[{details}]}}"#).into_bytes()
     }
 
     /// Reads a status in JSON, as tolerant as [`decode`](Self::decode).
     pub fn from_json(json: &[u8]) -> Result<Self, Error> {
         let value = JsonValue::parse(json, false)
-            .map_err(|error| Error::json(error.error_type.to_string(), error.index))?;
+            .map_err(|error| Error::json(json::sentence(&error.error_type), error.index))?;
         let JsonValue::Object(object) = value else {
             return Err(Error::json(
                 "expected `{`, the beginning of a google.rpc.Status",
@@ -194,9 +174,8 @@ impl Status {
                 self.bad_request = Some(descriptions.collect::<Vec<_>>().join("; "));
             }
             Some("google.rpc.RetryInfo") => {
-                self.retry_delay = string(detail, "retryDelay")
-                    .as_deref()
-                    .and_then(duration_from_text);
+                let delay = string(detail, "retryDelay");
+                self.retry_delay = duration_from_text(delay.as_deref().unwrap_or("0s"));
             }
             _ => {}
         }
@@ -235,13 +214,56 @@ fn string(object: &JsonObject<'_>, key: &str) -> Option<String> {
     }
 }
 
-/// `google.protobuf.Duration` in JSON: seconds with up to nine decimals and an `s`.
-fn duration_to_text(duration: Duration) -> String {
-    let whole = format!("{}.{:09}", duration.as_secs(), duration.subsec_nanos());
-    format!("{}s", whole.trim_end_matches('0').trim_end_matches('.'))
+/// A text as a JSON string.
+fn quoted(text: &str) -> String {
+    let mut out = Vec::new();
+    json::push_string(&mut out, cut(text));
+    self::text(&out)
 }
 
+/// Reads a validated `google.protobuf.Duration`. A negative one, to which a clock that was set back may lead, is zero.
+fn duration(bytes: &[u8]) -> Duration {
+    let (mut seconds, mut nanos) = (0, 0);
+    for field in Fields::new(bytes) {
+        match field.number {
+            SECONDS => seconds = field.value.bits().cast_signed(),
+            NANOS => nanos = (field.value.bits() as u32).cast_signed(),
+            _ => {}
+        }
+    }
+    let seconds = u64::try_from(seconds).unwrap_or_default().min(MAX_SECONDS);
+    let nanos = u32::try_from(nanos).unwrap_or_default();
+    Duration::from_secs(seconds) + Duration::from_nanos(nanos.into())
+}
+
+/// A `google.protobuf.Duration` in JSON: seconds with 0, 3, 6 or 9 decimals and an `s`.
+fn duration_to_text(duration: Duration) -> String {
+    let seconds = duration.as_secs().min(MAX_SECONDS);
+    match duration.subsec_nanos() {
+        0 => format!("{seconds}s"),
+        nanos if nanos % 1_000_000 == 0 => format!("{seconds}.{:03}s", nanos / 1_000_000),
+        nanos if nanos % 1_000 == 0 => format!("{seconds}.{:06}s", nanos / 1_000),
+        nanos => format!("{seconds}.{nanos:09}s"),
+    }
+}
+
+/// Reads what [`duration_to_text`] writes, with any number of decimals up to nine.
 fn duration_from_text(text: &str) -> Option<Duration> {
-    let seconds: f64 = text.strip_suffix('s')?.parse().ok()?;
-    Duration::try_from_secs_f64(seconds.max(0.0)).ok()
+    let number = text.strip_suffix('s')?;
+    let (negative, number) = match number.strip_prefix('-') {
+        Some(number) => (true, number),
+        None => (false, number),
+    };
+    let (seconds, decimals) = number.split_once('.').unwrap_or((number, "0"));
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|it| it.is_ascii_digit());
+    if !is_number(seconds) || !is_number(decimals) || decimals.len() > 9 {
+        return None;
+    }
+    let seconds = seconds.parse().ok().filter(|it| *it <= MAX_SECONDS)?;
+    let nanos = format!("{decimals:0<9}").parse().ok()?;
+    Some(if negative {
+        Duration::ZERO
+    } else {
+        Duration::new(seconds, nanos)
+    })
 }

@@ -76,7 +76,7 @@ pub(super) fn double(text: &[u8], quoted: bool) -> Result<f64, Flaw> {
 struct Parts<'a> {
     whole: &'a [u8],
     fraction: &'a [u8],
-    exponent: i64,
+    exponent: isize,
 }
 
 impl<'a> Parts<'a> {
@@ -118,7 +118,7 @@ impl<'a> Parts<'a> {
         }
         // By how many places the last digit that is not zero stands left of the point; never more than the text is long,
         // or than the exponent says, which saturates.
-        let places = self.exponent + zeros as i64 - self.fraction.len() as i64;
+        let places = self.exponent + zeros.cast_signed() - self.fraction.len().cast_signed();
         if places < 0 {
             return Err(Flaw::Fraction);
         }
@@ -134,12 +134,12 @@ impl<'a> Parts<'a> {
     }
 }
 
-fn exponent(digits: &[u8]) -> Result<i64, Flaw> {
+fn exponent(digits: &[u8]) -> Result<isize, Flaw> {
     match split_digits(digits) {
         ([], _) | (_, [_, ..]) => Err(Flaw::Malformed),
-        (digits, []) => Ok(digits.iter().fold(0, |sum: i64, digit| {
+        (digits, []) => Ok(digits.iter().fold(0, |sum: isize, digit| {
             // A million is as far out of range as any more.
-            (sum * 10 + value(*digit).cast_signed()).min(1_000_000)
+            (sum * 10 + isize::from((digit & 0x0f).cast_signed())).min(1_000_000)
         })),
     }
 }

@@ -5,9 +5,10 @@ mod syntax;
 
 use jiter::{Jiter, Peek};
 
-use super::assembly::Assembly;
+pub(crate) use syntax::sentence;
 use syntax::syntax;
 
+use super::assembly::Assembly;
 use crate::Error;
 use crate::field::{DELIMITED, push_tag};
 use crate::schema::{self, Field, Kind, Message};

@@ -41,7 +41,8 @@ pub(super) fn syntax(error: JiterError) -> Error {
     Error::json(reason, error.index)
 }
 
-fn sentence(kind: &Json) -> &'static str {
+/// What is wrong with text that is no JSON.
+pub(crate) fn sentence(kind: &Json) -> &'static str {
     match kind {
         Json::EofWhileParsingList
         | Json::EofWhileParsingObject
