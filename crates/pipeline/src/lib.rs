@@ -12,6 +12,7 @@ pub mod config;
 pub mod exporters;
 mod graph;
 pub mod ledger;
+pub mod load;
 pub mod log;
 pub mod net;
 mod processors;

@@ -216,6 +216,6 @@ def _write(arguments: argparse.Namespace) -> int:
             left = min(arguments.batch, items - first)
             one = shape | {"items": left, "services": min(arguments.services, left)}
             template = full if left == arguments.batch else _native.LoadTemplate(json.dumps(one), generator)
-            writer.write(arguments.signal, template.request(first, begun_ns + first * step_ns))
+            writer.write(arguments.signal, template.request(first + 1, begun_ns + first * step_ns))
     terminal.say(f"{items:,} items written to {arguments.output}")
     return DONE
