@@ -77,25 +77,29 @@ def count(file: Path) -> Counter[str]:
     return counts
 
 
+def extent(spans: list[tuple[str, dict[str, Any]]]) -> tuple[int, int, list[tuple[str, dict[str, Any]]]]:
+    """When a trace begins and ends, in nanoseconds, and its spans in the order in which they start."""
+    ordered = sorted(spans, key=lambda each: int(each[1]["startTimeUnixNano"]))
+    end = max(int(span["endTimeUnixNano"]) for _, span in ordered)
+    return int(ordered[0][1]["startTimeUnixNano"]), end, ordered
+
+
 def waterfall(file: Path) -> str:
-    """The trace with the most spans, drawn: which service did what, and when."""
+    """One trace, drawn: which service did what, and when. Of those with the most spans, the quickest."""
     traces: defaultdict[str, list[tuple[str, dict[str, Any]]]] = defaultdict(list)
     for signal, service, item in items(file):
         # ASGI's spans for single messages say little that their parent does not.
         if signal == "traces" and not item["name"].endswith((" http send", " http receive")):
             traces[item["traceId"]].append((service, item))
-    spans = max(traces.values(), key=len)
-    spans.sort(key=lambda each: int(each[1]["startTimeUnixNano"]))
-    begin = int(spans[0][1]["startTimeUnixNano"])
-    whole = max(int(span["endTimeUnixNano"]) for _, span in spans) - begin
+    begin, end, spans = min(map(extent, traces.values()), key=lambda trace: (-len(trace[2]), trace[1] - trace[0]))
     depth: dict[str, int] = {}
     lines = []
     for service, span in spans:
         depth[span["spanId"]] = depth.get(span.get("parentSpanId", ""), -1) + 1
-        start, end = int(span["startTimeUnixNano"]) - begin, int(span["endTimeUnixNano"]) - begin
-        left = start * BAR_WIDTH // whole
-        width = max(1, (end - start) * BAR_WIDTH // whole)
+        start, length = int(span["startTimeUnixNano"]), int(span["endTimeUnixNano"]) - int(span["startTimeUnixNano"])
+        left = (start - begin) * BAR_WIDTH // (end - begin)
+        width = max(1, length * BAR_WIDTH // (end - begin))
         bar = " " * left + paint("━" * width, GREEN) + " " * (BAR_WIDTH - left - width)
         name = "  " * depth[span["spanId"]] + span["name"]
-        lines.append(f"  {service:12}{name:22}{bar} {(end - start) / 1e6:6.2f} ms")
+        lines.append(f"  {service:12}{name:22}{bar} {length / 1e6:6.2f} ms")
     return "\n".join(lines)
