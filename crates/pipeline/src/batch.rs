@@ -83,7 +83,10 @@ mod tests {
         let mut payload = Payload::from(first.clone());
         payload.append(Payload::from(Bytes::from_static(b"\x0a\x01b")));
 
-        assert_eq!(payload.to_contiguous(), Bytes::from_static(b"\x0a\x01a\x0a\x01b"));
+        assert_eq!(
+            payload.to_contiguous(),
+            Bytes::from_static(b"\x0a\x01a\x0a\x01b")
+        );
         assert_eq!(payload.len(), 6);
         assert_eq!(payload.chunks()[0].as_ptr(), first.as_ptr());
     }

@@ -44,7 +44,10 @@ impl Budget {
     pub fn new(limit: usize) -> Self {
         // A single reservation is a u32 in tokio's semaphore; nobody holds 4 GiB of telemetry in memory.
         let limit = limit.min(u32::MAX as usize);
-        Self { limit, free: Arc::new(Semaphore::new(limit)) }
+        Self {
+            limit,
+            free: Arc::new(Semaphore::new(limit)),
+        }
     }
 
     /// The whole budget in bytes.
@@ -69,14 +72,21 @@ impl Budget {
     ///
     /// Waiting before the body is read is back-pressure that costs nothing: the client's data stays in
     /// its own socket instead of being read and thrown away.
-    pub async fn reserve(&self, bytes: usize, patience: Duration) -> Result<Reservation, Exhausted> {
+    pub async fn reserve(
+        &self,
+        bytes: usize,
+        patience: Duration,
+    ) -> Result<Reservation, Exhausted> {
         let permits = u32::try_from(bytes).map_err(|_| Exhausted)?;
         if bytes > self.limit {
             return Err(Exhausted);
         }
         let waiting = Arc::clone(&self.free).acquire_many_owned(permits);
         match tokio::time::timeout(patience, waiting).await {
-            Ok(Ok(permit)) => Ok(Reservation { free: Arc::clone(&self.free), permit }),
+            Ok(Ok(permit)) => Ok(Reservation {
+                free: Arc::clone(&self.free),
+                permit,
+            }),
             _ => Err(Exhausted),
         }
     }
@@ -95,7 +105,9 @@ impl Reservation {
         if missing == 0 {
             return Ok(());
         }
-        let more = Arc::clone(&self.free).try_acquire_many_owned(missing).map_err(|_| Exhausted)?;
+        let more = Arc::clone(&self.free)
+            .try_acquire_many_owned(missing)
+            .map_err(|_| Exhausted)?;
         self.permit.merge(more);
         Ok(())
     }
@@ -104,7 +116,10 @@ impl Reservation {
     #[must_use]
     pub fn hold(mut self, bytes: Vec<u8>) -> Bytes {
         drop(self.permit.split(self.bytes().saturating_sub(bytes.len())));
-        Bytes::from_owner(Held { bytes, _permit: self.permit })
+        Bytes::from_owner(Held {
+            bytes,
+            _permit: self.permit,
+        })
     }
 }
 
@@ -116,7 +131,13 @@ mod tests {
     async fn a_request_waits_for_the_budget_and_is_refused_when_its_patience_ends() {
         let budget = Budget::new(100);
         let first = budget.reserve(80, Duration::ZERO).await.unwrap();
-        assert_eq!(budget.reserve(30, Duration::from_secs(1)).await.unwrap_err(), Exhausted);
+        assert_eq!(
+            budget
+                .reserve(30, Duration::from_secs(1))
+                .await
+                .unwrap_err(),
+            Exhausted
+        );
         drop(first);
         assert!(budget.reserve(30, Duration::ZERO).await.is_ok());
     }

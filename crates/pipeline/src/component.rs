@@ -43,13 +43,23 @@ impl Refusal {
     /// A refusal after which the client should send the same request again.
     #[must_use]
     pub fn retryable(reason: Reason, message: impl Into<String>) -> Self {
-        Self { retryable: true, reason, message: message.into(), retry_after: None }
+        Self {
+            retryable: true,
+            reason,
+            message: message.into(),
+            retry_after: None,
+        }
     }
 
     /// A refusal that no repetition will change.
     #[must_use]
     pub fn permanent(reason: Reason, message: impl Into<String>) -> Self {
-        Self { retryable: false, reason, message: message.into(), retry_after: None }
+        Self {
+            retryable: false,
+            reason,
+            message: message.into(),
+            retry_after: None,
+        }
     }
 }
 
@@ -146,7 +156,10 @@ impl Ack {
     /// the client most: a retryable one before a permanent one, since repeating can still save data.
     #[must_use]
     pub fn all(acks: Vec<Self>) -> Self {
-        Self(State::All { waiting: acks, worst: Ok(()) })
+        Self(State::All {
+            waiting: acks,
+            worst: Ok(()),
+        })
     }
 }
 
@@ -176,7 +189,11 @@ impl Future for Ack {
                         false
                     }
                 });
-                if waiting.is_empty() { Poll::Ready(worst.clone()) } else { Poll::Pending }
+                if waiting.is_empty() {
+                    Poll::Ready(worst.clone())
+                } else {
+                    Poll::Pending
+                }
             }
         }
     }
@@ -195,7 +212,10 @@ mod tests {
         second.answer(Err(Refusal::permanent(Reason::DestinationRefused, "never")));
 
         let refusal = all.await.unwrap().unwrap_err();
-        assert_eq!((refusal.reason, refusal.retryable), (Reason::QueueFull, true));
+        assert_eq!(
+            (refusal.reason, refusal.retryable),
+            (Reason::QueueFull, true)
+        );
     }
 
     #[tokio::test]
@@ -203,6 +223,9 @@ mod tests {
         let (promise, ack) = Ack::pair();
         drop(promise);
         let refusal = ack.await.unwrap_err();
-        assert_eq!((refusal.reason, refusal.retryable), (Reason::Shutdown, true));
+        assert_eq!(
+            (refusal.reason, refusal.retryable),
+            (Reason::Shutdown, true)
+        );
     }
 }

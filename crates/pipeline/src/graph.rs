@@ -30,9 +30,17 @@ impl Books {
     #[must_use]
     pub(crate) fn new(config: &Config) -> Self {
         let used = |ids: fn(&Pipeline) -> &Vec<String>| {
-            config.pipelines.iter().flat_map(ids).map(|id| (id.clone(), Arc::default())).collect()
+            config
+                .pipelines
+                .iter()
+                .flat_map(ids)
+                .map(|id| (id.clone(), Arc::default()))
+                .collect()
         };
-        Self { receivers: used(|pipeline| &pipeline.receivers), exporters: used(|pipeline| &pipeline.exporters) }
+        Self {
+            receivers: used(|pipeline| &pipeline.receivers),
+            exporters: used(|pipeline| &pipeline.exporters),
+        }
     }
 }
 
@@ -50,7 +58,11 @@ impl Shared {
     /// For the graphs of `config`.
     #[must_use]
     pub(crate) fn new(config: &Config, log: Arc<Log>) -> Self {
-        Self { books: Books::new(config), log, singletons: Mutex::default() }
+        Self {
+            books: Books::new(config),
+            log,
+            singletons: Mutex::default(),
+        }
     }
 }
 
@@ -73,7 +85,10 @@ impl Graph {
         let mut heads = Vec::new();
         for pipeline in &config.pipelines {
             let signal = Signal::from_name(&pipeline.signal).ok_or_else(|| {
-                StartError::of(&format!("service.pipelines.{}", pipeline.id), "the name must start with traces, metrics, logs or profiles")
+                StartError::of(
+                    &format!("service.pipelines.{}", pipeline.id),
+                    "the name must start with traces, metrics, logs or profiles",
+                )
             })?;
             let mut destinations = Vec::new();
             for id in &pipeline.exporters {
@@ -84,10 +99,14 @@ impl Graph {
                 exporters.insert(id.clone(), Arc::clone(&exporter));
                 destinations.push(exporter);
             }
-            let head = pipeline.processors.iter().rev().filter_map(|id| config.processors.get(id)).fold(
-                fan_out(destinations),
-                |next, processor| processors::build(processor, signal, next),
-            );
+            let head = pipeline
+                .processors
+                .iter()
+                .rev()
+                .filter_map(|id| config.processors.get(id))
+                .fold(fan_out(destinations), |next, processor| {
+                    processors::build(processor, signal, next)
+                });
             heads.push(Arc::clone(&head));
             for id in &pipeline.receivers {
                 let by_signal = gathered.entry(id.clone()).or_default();
@@ -98,14 +117,25 @@ impl Graph {
         }
         let routes = gathered
             .into_iter()
-            .map(|(id, by_signal)| (id, by_signal.map(|steps| (!steps.is_empty()).then(|| fan_out(steps)))))
+            .map(|(id, by_signal)| {
+                (
+                    id,
+                    by_signal.map(|steps| (!steps.is_empty()).then(|| fan_out(steps))),
+                )
+            })
             .collect();
         Ok(Self { routes, heads })
     }
 
     /// Empties every component, giving up at `deadline`.
     pub(crate) async fn shutdown(&self, deadline: Instant) {
-        together(self.heads.iter().map(|head| head.shutdown(deadline)).collect()).await;
+        together(
+            self.heads
+                .iter()
+                .map(|head| head.shutdown(deadline))
+                .collect(),
+        )
+        .await;
     }
 }
 
@@ -115,25 +145,40 @@ type Shutdown<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 async fn together(mut shutdowns: Vec<Shutdown<'_>>) {
     std::future::poll_fn(|context| {
         shutdowns.retain_mut(|shutdown| shutdown.as_mut().poll(context).is_pending());
-        if shutdowns.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        if shutdowns.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
 }
 
-fn build_exporter(id: &str, config: &Config, shared: &Shared) -> Result<Arc<dyn Consumer>, StartError> {
-    let exporter = config
-        .exporters
-        .get(id)
-        .ok_or_else(|| StartError::of("service.pipelines", format!("there is no exporter {id:?}")))?;
+fn build_exporter(
+    id: &str,
+    config: &Config,
+    shared: &Shared,
+) -> Result<Arc<dyn Consumer>, StartError> {
+    let exporter = config.exporters.get(id).ok_or_else(|| {
+        StartError::of("service.pipelines", format!("there is no exporter {id:?}"))
+    })?;
     let context = Context {
         id: id.to_owned(),
-        ledger: shared.books.exporters.get(id).map(Arc::clone).unwrap_or_default(),
+        ledger: shared
+            .books
+            .exporters
+            .get(id)
+            .map(Arc::clone)
+            .unwrap_or_default(),
         log: Arc::clone(&shared.log),
     };
     if !matches!(exporter, Exporter::File(_)) {
         return exporters::build(exporter, context);
     }
-    let mut singletons = shared.singletons.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut singletons = shared
+        .singletons
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
     if let Some(built) = singletons.get(id) {
         return Ok(Arc::clone(built));
     }
@@ -158,10 +203,17 @@ struct FanOut(Vec<Arc<dyn Consumer>>);
 
 impl Consumer for FanOut {
     fn consume(&self, batch: Batch) -> Ack {
-        Ack::all(self.0.iter().map(|step| step.consume(batch.clone())).collect())
+        Ack::all(
+            self.0
+                .iter()
+                .map(|step| step.consume(batch.clone()))
+                .collect(),
+        )
     }
 
     fn shutdown(&self, deadline: Instant) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
-        Box::pin(together(self.0.iter().map(|step| step.shutdown(deadline)).collect()))
+        Box::pin(together(
+            self.0.iter().map(|step| step.shutdown(deadline)).collect(),
+        ))
     }
 }

@@ -126,6 +126,9 @@ mod tests {
 
         let (_, tally) = &ledger.snapshot()[2];
         assert!(tally.adds_up());
-        assert_eq!((tally.delivered, tally.dropped_items(), tally.held), (4, 3, 3));
+        assert_eq!(
+            (tally.delivered, tally.dropped_items(), tally.held),
+            (4, 3, 3)
+        );
     }
 }

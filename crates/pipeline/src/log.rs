@@ -53,7 +53,10 @@ impl Log {
     /// A log that leaves out what is less important than `level`.
     #[must_use]
     pub fn new(level: Level) -> Self {
-        Self { level, windows: Mutex::default() }
+        Self {
+            level,
+            windows: Mutex::default(),
+        }
     }
 
     /// Something failed that the gateway handles, such as a destination that refuses data.
@@ -75,11 +78,16 @@ impl Log {
         if level > self.level {
             return;
         }
-        let Some(suppressed) = self.admit(component) else { return };
+        let Some(suppressed) = self.admit(component) else {
+            return;
+        };
         let mut line = format!("{} {component}: ", name(level));
         push_printable(&mut line, &message.to_string());
         if suppressed > 0 {
-            let _ = write!(line, " ({suppressed} more lines of this component were left out)");
+            let _ = write!(
+                line,
+                " ({suppressed} more lines of this component were left out)"
+            );
         }
         line.push('\n');
         // A closed standard error must not stop the gateway.
@@ -90,13 +98,17 @@ impl Log {
     fn admit(&self, component: &str) -> Option<u32> {
         let now = Instant::now();
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
-        let window = windows
-            .entry(component.to_owned())
-            .or_insert(Window { since: now, written: 0 });
+        let window = windows.entry(component.to_owned()).or_insert(Window {
+            since: now,
+            written: 0,
+        });
         let mut suppressed = 0;
         if now.duration_since(window.since) >= WINDOW {
             suppressed = window.written.saturating_sub(LINES_PER_WINDOW);
-            *window = Window { since: now, written: 0 };
+            *window = Window {
+                since: now,
+                written: 0,
+            };
         }
         window.written += 1;
         (window.written <= LINES_PER_WINDOW).then_some(suppressed)
@@ -115,7 +127,9 @@ fn name(level: Level) -> &'static str {
 /// Appends `text` with every control character escaped: names come from strangers (S14).
 pub fn push_printable(line: &mut String, text: &str) {
     for character in text.chars() {
-        if character.is_control() || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') {
+        if character.is_control()
+            || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        {
             line.extend(character.escape_default());
         } else {
             line.push(character);

@@ -69,7 +69,9 @@ impl Gateway {
     /// When this returns, requests are answered; when it fails, nothing is left running.
     pub fn start(config: Config) -> Result<Self, StartError> {
         let config = Arc::new(config);
-        let log = Arc::new(Log::new(Level::from_name(&config.telemetry.logs_level).unwrap_or(Level::Info)));
+        let log = Arc::new(Log::new(
+            Level::from_name(&config.telemetry.logs_level).unwrap_or(Level::Info),
+        ));
         let observed = Arc::new(Observed {
             shared: Shared::new(&config, log),
             budget: Budget::new(budget_bytes(&config)),
@@ -97,13 +99,20 @@ impl Gateway {
             let thread = std::thread::Builder::new()
                 .name(format!("millrace-{index}"))
                 .spawn(move || worker.run(sockets, &report))
-                .map_err(|error| StartError::of("service.workers", format!("a thread could not be started: {error}")))?;
+                .map_err(|error| {
+                    StartError::of(
+                        "service.workers",
+                        format!("a thread could not be started: {error}"),
+                    )
+                })?;
             gateway.workers.push(thread);
         }
         drop(report);
         for _ in 0..expected {
             // Dropping the gateway on the way out stops the workers that did start.
-            reports.recv().unwrap_or_else(|_| Err(StartError("a worker ended before it was ready".into())))?;
+            reports
+                .recv()
+                .unwrap_or_else(|_| Err(StartError("a worker ended before it was ready".into())))?;
         }
         Ok(gateway)
     }
@@ -124,7 +133,8 @@ impl Gateway {
     pub fn stop(&mut self, timeout: Option<Duration>) -> StopReport {
         let began = std::time::Instant::now();
         let timeout = timeout.unwrap_or(self.shutdown_timeout);
-        self.stop.send_replace(Some(Instant::from_std(began + timeout)));
+        self.stop
+            .send_replace(Some(Instant::from_std(began + timeout)));
         for worker in self.workers.drain(..) {
             // A worker that panicked has nothing left to deliver; the others have.
             let _ = worker.join();
@@ -134,14 +144,22 @@ impl Gateway {
             let left: BTreeMap<_, _> = ledger
                 .snapshot()
                 .into_iter()
-                .filter_map(|(signal, tally)| tally.dropped.get(&Reason::Shutdown).map(|items| (signal.name(), *items)))
+                .filter_map(|(signal, tally)| {
+                    tally
+                        .dropped
+                        .get(&Reason::Shutdown)
+                        .map(|items| (signal.name(), *items))
+                })
                 .collect();
             if !left.is_empty() {
                 undelivered.insert(id.clone(), left);
             }
         }
         let elapsed_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        StopReport { undelivered, elapsed_ms }
+        StopReport {
+            undelivered,
+            elapsed_ms,
+        }
     }
 }
 
@@ -155,7 +173,10 @@ impl Drop for Gateway {
 
 /// The configured budget, or less where a `memory_limiter` in use says so.
 fn budget_bytes(config: &Config) -> usize {
-    let used = config.pipelines.iter().flat_map(|pipeline| &pipeline.processors);
+    let used = config
+        .pipelines
+        .iter()
+        .flat_map(|pipeline| &pipeline.processors);
     used.filter_map(|id| match config.processors.get(id) {
         Some(Processor::MemoryLimiter { limit_bytes }) => Some(*limit_bytes),
         _ => None,
@@ -170,7 +191,11 @@ fn bind(config: &Config) -> Result<Bound, StartError> {
     let mut sockets: Vec<Sockets> = (0..workers).map(|_| Sockets::default()).collect();
     let mut addresses = BTreeMap::new();
     for (id, Receiver::Otlp(receiver)) in &config.receivers {
-        if !config.pipelines.iter().any(|pipeline| pipeline.receivers.contains(id)) {
+        if !config
+            .pipelines
+            .iter()
+            .any(|pipeline| pipeline.receivers.contains(id))
+        {
             continue;
         }
         for (protocol, endpoint, blueprint) in blueprints(id, receiver, config)? {
@@ -178,25 +203,38 @@ fn bind(config: &Config) -> Result<Bound, StartError> {
             let listeners = Listener::bind(&setting, &endpoint, workers)?;
             for (worker, listener) in sockets.iter_mut().zip(listeners) {
                 addresses.insert(format!("{id}/{protocol}"), listener.address());
-                worker.otlp.push((id.clone(), listener, Arc::clone(&blueprint)));
+                worker
+                    .otlp
+                    .push((id.clone(), listener, Arc::clone(&blueprint)));
             }
         }
     }
-    let mut page = |key: &str, setting: String, endpoint: &str, page: Page| -> Result<(), StartError> {
-        for listener in Listener::bind(&setting, endpoint, 1)? {
-            addresses.insert(key.to_owned(), listener.address());
-            if let Some(first) = sockets.first_mut() {
-                first.pages.push((listener, page.clone()));
+    let mut page =
+        |key: &str, setting: String, endpoint: &str, page: Page| -> Result<(), StartError> {
+            for listener in Listener::bind(&setting, endpoint, 1)? {
+                addresses.insert(key.to_owned(), listener.address());
+                if let Some(first) = sockets.first_mut() {
+                    first.pages.push((listener, page.clone()));
+                }
             }
-        }
-        Ok(())
-    };
+            Ok(())
+        };
     for (id, Extension::HealthCheck { endpoint, path }) in &config.extensions {
-        page(id, format!("extensions.{id}.endpoint"), endpoint, Page::Health { path: path.clone() })?;
+        page(
+            id,
+            format!("extensions.{id}.endpoint"),
+            endpoint,
+            Page::Health { path: path.clone() },
+        )?;
     }
     if config.telemetry.metrics_level != "none" {
         for reader in &config.telemetry.metrics_pull {
-            page("telemetry/metrics", "service.telemetry.metrics.readers".into(), &reader.endpoint, Page::Metrics)?;
+            page(
+                "telemetry/metrics",
+                "service.telemetry.metrics.readers".into(),
+                &reader.endpoint,
+                Page::Metrics,
+            )?;
         }
     }
     Ok((sockets, addresses))
@@ -206,9 +244,19 @@ fn bind(config: &Config) -> Result<Bound, StartError> {
 type Protocol = (&'static str, String, Arc<Blueprint>);
 
 /// What each protocol of a receiver listens with.
-fn blueprints(id: &str, receiver: &OtlpReceiver, config: &Config) -> Result<Vec<Protocol>, StartError> {
-    let places = Arc::new(Semaphore::new(receiver.max_concurrent_requests.clamp(1, Semaphore::MAX_PERMITS)));
-    let connections = Arc::new(Semaphore::new(receiver.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
+fn blueprints(
+    id: &str,
+    receiver: &OtlpReceiver,
+    config: &Config,
+) -> Result<Vec<Protocol>, StartError> {
+    let places = Arc::new(Semaphore::new(
+        receiver
+            .max_concurrent_requests
+            .clamp(1, Semaphore::MAX_PERMITS),
+    ));
+    let connections = Arc::new(Semaphore::new(
+        receiver.max_connections.clamp(1, Semaphore::MAX_PERMITS),
+    ));
     let limits = |request_bytes| Limits {
         request_bytes,
         admission: Duration::from_millis(config.admission_timeout_ms),
@@ -228,19 +276,40 @@ fn blueprints(id: &str, receiver: &OtlpReceiver, config: &Config) -> Result<Vec<
     };
     let tls_of = |protocol: &str, tls: &Option<_>| {
         let setting = format!("receivers.{id}.protocols.{protocol}.tls");
-        tls.as_ref().map(|tls| tls::server_config(&setting, tls)).transpose()
+        tls.as_ref()
+            .map(|tls| tls::server_config(&setting, tls))
+            .transpose()
     };
     // What both protocols can do does not depend on the port: each port serves both (H11).
-    let streams = receiver.grpc.as_ref().map_or(1000, |grpc| grpc.max_concurrent_streams);
-    let idle_ms = receiver.http.as_ref().map_or(60_000, |http| http.idle_timeout_ms.max(http.header_timeout_ms));
+    let streams = receiver
+        .grpc
+        .as_ref()
+        .map_or(1000, |grpc| grpc.max_concurrent_streams);
+    let idle_ms = receiver.http.as_ref().map_or(60_000, |http| {
+        http.idle_timeout_ms.max(http.header_timeout_ms)
+    });
     let mut found = Vec::new();
     if let Some(grpc) = &receiver.grpc {
         let tls = tls_of("grpc", &grpc.tls)?;
-        found.push(("grpc", grpc.endpoint.clone(), blueprint(grpc.max_request_bytes, idle_ms, grpc.max_connection_age_ms, streams, tls)));
+        found.push((
+            "grpc",
+            grpc.endpoint.clone(),
+            blueprint(
+                grpc.max_request_bytes,
+                idle_ms,
+                grpc.max_connection_age_ms,
+                streams,
+                tls,
+            ),
+        ));
     }
     if let Some(http) = &receiver.http {
         let tls = tls_of("http", &http.tls)?;
-        found.push(("http", http.endpoint.clone(), blueprint(http.max_request_bytes, idle_ms, None, streams, tls)));
+        found.push((
+            "http",
+            http.endpoint.clone(),
+            blueprint(http.max_request_bytes, idle_ms, None, streams, tls),
+        ));
     }
     Ok(found)
 }
@@ -262,7 +331,10 @@ impl Worker {
         let runtime = match runtime {
             Ok(runtime) => runtime,
             Err(error) => {
-                let _ = report.send(Err(StartError::of("service.workers", format!("the I/O driver could not be started: {error}"))));
+                let _ = report.send(Err(StartError::of(
+                    "service.workers",
+                    format!("the I/O driver could not be started: {error}"),
+                )));
                 return;
             }
         };
@@ -297,7 +369,13 @@ impl Worker {
         }
         for (listener, page) in sockets.pages {
             let observed = Arc::clone(&self.observed);
-            pages.spawn(status_server::serve(listener, page, observed, self.stopping.clone(), closing.clone()));
+            pages.spawn(status_server::serve(
+                listener,
+                page,
+                observed,
+                self.stopping.clone(),
+                closing.clone(),
+            ));
         }
         let deadline = loop {
             if let Some(deadline) = *self.stopping.borrow_and_update() {
@@ -317,11 +395,24 @@ impl Worker {
     }
 
     fn endpoint(&self, id: &str, graph: &Graph, blueprint: &Blueprint) -> Endpoint {
-        let paths = blueprint.receiver.http.as_ref().map_or_else(crate::config::SignalMap::default_paths, |http| http.paths.clone());
+        let paths = blueprint
+            .receiver
+            .http
+            .as_ref()
+            .map_or_else(crate::config::SignalMap::default_paths, |http| {
+                http.paths.clone()
+            });
         Endpoint {
             intake: Arc::new(Intake {
                 routes: graph.routes.get(id).cloned().unwrap_or_default(),
-                ledger: self.observed.shared.books.receivers.get(id).map(Arc::clone).unwrap_or_default(),
+                ledger: self
+                    .observed
+                    .shared
+                    .books
+                    .receivers
+                    .get(id)
+                    .map(Arc::clone)
+                    .unwrap_or_default(),
                 budget: self.observed.budget.clone(),
                 places: Arc::clone(&blueprint.places),
             }),

@@ -48,13 +48,27 @@ pub(crate) async fn serve(
     let (_open, never) = watch::channel(false);
     let page = Arc::new(page);
     listener
-        .accept(Arc::new(Semaphore::new(CONNECTIONS)), never, move |stream, _| {
-            connection(stream, Arc::clone(&page), Arc::clone(&observed), stopping.clone())
-        })
+        .accept(
+            Arc::new(Semaphore::new(CONNECTIONS)),
+            never,
+            move |stream, _| {
+                connection(
+                    stream,
+                    Arc::clone(&page),
+                    Arc::clone(&observed),
+                    stopping.clone(),
+                )
+            },
+        )
         .await
 }
 
-async fn connection(stream: TcpStream, page: Arc<Page>, observed: Arc<Observed>, stopping: watch::Receiver<Option<Instant>>) {
+async fn connection(
+    stream: TcpStream,
+    page: Arc<Page>,
+    observed: Arc<Observed>,
+    stopping: watch::Receiver<Option<Instant>>,
+) {
     let service = service_fn(|request: Request<Incoming>| {
         let response = answer(&page, &observed, stopping.borrow().is_some(), &request);
         std::future::ready(Ok::<_, Infallible>(response))
@@ -66,25 +80,48 @@ async fn connection(stream: TcpStream, page: Arc<Page>, observed: Arc<Observed>,
         .await;
 }
 
-fn answer(page: &Page, observed: &Observed, stopping: bool, request: &Request<Incoming>) -> Response<Reply> {
+fn answer(
+    page: &Page,
+    observed: &Observed,
+    stopping: bool,
+    request: &Request<Incoming>,
+) -> Response<Reply> {
     let path = match page {
         Page::Metrics => "/metrics",
         Page::Health { path } => path,
     };
     if request.uri().path() != path {
-        return text(StatusCode::NOT_FOUND, "text/plain", format!("there is only {path} here\n"));
+        return text(
+            StatusCode::NOT_FOUND,
+            "text/plain",
+            format!("there is only {path} here\n"),
+        );
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return text(StatusCode::METHOD_NOT_ALLOWED, "text/plain", "use GET\n".into());
+        return text(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "text/plain",
+            "use GET\n".into(),
+        );
     }
     match page {
-        Page::Metrics => text(StatusCode::OK, "text/plain; version=0.0.4; charset=utf-8", prometheus::render(&observed.measure())),
-        Page::Health { .. } if stopping => {
-            text(StatusCode::SERVICE_UNAVAILABLE, "application/json", r#"{"status":"Server stopping"}"#.into())
-        }
+        Page::Metrics => text(
+            StatusCode::OK,
+            "text/plain; version=0.0.4; charset=utf-8",
+            prometheus::render(&observed.measure()),
+        ),
+        Page::Health { .. } if stopping => text(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "application/json",
+            r#"{"status":"Server stopping"}"#.into(),
+        ),
         Page::Health { .. } => {
             let uptime = observed.started.elapsed().as_secs_f64();
-            text(StatusCode::OK, "application/json", format!(r#"{{"status":"Server available","uptime":"{uptime:.3}s"}}"#))
+            text(
+                StatusCode::OK,
+                "application/json",
+                format!(r#"{{"status":"Server available","uptime":"{uptime:.3}s"}}"#),
+            )
         }
     }
 }
@@ -92,6 +129,8 @@ fn answer(page: &Page, observed: &Observed, stopping: bool, request: &Request<In
 fn text(status: StatusCode, media_type: &'static str, body: String) -> Response<Reply> {
     let mut response = Response::new(Reply::data(body));
     *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
 }

@@ -21,7 +21,11 @@ pub(super) struct Limits {
 
 impl Limits {
     /// The Collector's defaults stand in for the limits that were not set.
-    pub(super) fn new(timeout_ms: Option<u64>, send_items: Option<usize>, max_items: usize) -> Self {
+    pub(super) fn new(
+        timeout_ms: Option<u64>,
+        send_items: Option<usize>,
+        max_items: usize,
+    ) -> Self {
         Self {
             timeout: Duration::from_millis(timeout_ms.unwrap_or(200)),
             send_items: send_items.unwrap_or(8192),
@@ -51,14 +55,23 @@ struct Gathered {
 
 impl Batcher {
     pub(super) fn new(signal: Signal, limits: Limits, next: Arc<dyn Consumer>) -> Self {
-        Self(Arc::new(Shared { signal, limits, next, gathered: Mutex::default() }))
+        Self(Arc::new(Shared {
+            signal,
+            limits,
+            next,
+            gathered: Mutex::default(),
+        }))
     }
 }
 
 impl Consumer for Batcher {
     fn consume(&self, batch: Batch) -> Ack {
         let (promise, ack) = Ack::pair();
-        let mut gathered = self.0.gathered.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gathered = self
+            .0
+            .gathered
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         let first = gathered.waiting.is_empty();
         gathered.payload.append(batch.payload);
         gathered.items += batch.items;
@@ -98,7 +111,11 @@ impl Shared {
     }
 
     fn send(&self, ready: Gathered) {
-        let acks = self.parts(ready.payload, ready.items).into_iter().map(|part| self.next.consume(part)).collect();
+        let acks = self
+            .parts(ready.payload, ready.items)
+            .into_iter()
+            .map(|part| self.next.consume(part))
+            .collect();
         let ack = Ack::all(acks);
         let waiting = ready.waiting;
         tokio::spawn(async move {
@@ -113,11 +130,19 @@ impl Shared {
         let signal = self.signal;
         let max_items = self.limits.max_items;
         if max_items == 0 || items <= max_items {
-            return vec![Batch { signal, items, payload }];
+            return vec![Batch {
+                signal,
+                items,
+                payload,
+            }];
         }
         millrace_wire::split_by_count(signal, &payload.to_contiguous(), max_items)
             .into_iter()
-            .map(|part| Batch { signal, items: millrace_wire::count(signal, &part), payload: Payload::from(Bytes::from(part)) })
+            .map(|part| Batch {
+                signal,
+                items: millrace_wire::count(signal, &part),
+                payload: Payload::from(Bytes::from(part)),
+            })
             .collect()
     }
 }
@@ -125,6 +150,12 @@ impl Shared {
 impl Gathered {
     fn take(&mut self) -> Self {
         let generation = self.generation + 1;
-        std::mem::replace(self, Self { generation, ..Self::default() })
+        std::mem::replace(
+            self,
+            Self {
+                generation,
+                ..Self::default()
+            },
+        )
     }
 }

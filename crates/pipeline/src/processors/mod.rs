@@ -9,7 +9,11 @@ use crate::component::Consumer;
 use crate::config::Processor;
 
 /// Puts the processor before `next`; one that does its work elsewhere adds no step.
-pub(crate) fn build(config: &Processor, signal: Signal, next: Arc<dyn Consumer>) -> Arc<dyn Consumer> {
+pub(crate) fn build(
+    config: &Processor,
+    signal: Signal,
+    next: Arc<dyn Consumer>,
+) -> Arc<dyn Consumer> {
     match config {
         // Profiles refer to a dictionary by index, so they cannot be joined as they stand (P6).
         Processor::Batch { .. } if !signal.merges_by_concatenation() => next,

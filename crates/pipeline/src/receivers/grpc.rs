@@ -17,12 +17,19 @@ const OVERLOAD_RETRY: Duration = Duration::from_secs(1);
 
 /// True when the request is a gRPC call, whatever message format it names.
 pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
-    let value = headers.get(http::header::CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    let value = headers
+        .get(http::header::CONTENT_TYPE)
+        .map(HeaderValue::as_bytes)
+        .unwrap_or_default();
     value.starts_with(b"application/grpc")
 }
 
 /// Answers one call; every outcome is HTTP 200 with a gRPC status.
-pub(crate) async fn answer(intake: &Intake, limits: &Limits, request: Request<Incoming>) -> Response<Reply> {
+pub(crate) async fn answer(
+    intake: &Intake,
+    limits: &Limits,
+    request: Request<Incoming>,
+) -> Response<Reply> {
     match call(intake, limits, request).await {
         Ok((signal, partial)) => success(signal, partial.as_ref()),
         Err(status) => failure(&status),
@@ -36,9 +43,17 @@ async fn call(
 ) -> Result<(Signal, Option<PartialSuccess>), Status> {
     let signal = Signal::from_grpc_path(request.uri().path())
         .filter(|_| request.method() == Method::POST)
-        .ok_or_else(|| status(Code::Unimplemented, "this server has the OTLP trace, metrics, logs and profiles services only"))?;
+        .ok_or_else(|| {
+            status(
+                Code::Unimplemented,
+                "this server has the OTLP trace, metrics, logs and profiles services only",
+            )
+        })?;
     let consumer = intake.route(signal).ok_or_else(|| {
-        let problem = format!("no pipeline of this gateway takes {}; add one under service.pipelines", signal.name());
+        let problem = format!(
+            "no pipeline of this gateway takes {}; add one under service.pipelines",
+            signal.name()
+        );
         status(Code::Unimplemented, problem)
     })?;
     let coding = coding_of(request.headers())?;
@@ -47,12 +62,18 @@ async fn call(
         // The prefix comes with the body, so whether the message is compressed is known only after reading.
         let coding = coding.unwrap_or(Coding::Identity);
         let _place = intake.enter(limits).await?;
-        let plain = intake.read(request.into_body(), PREFIX_BYTES, coding, limits).await?;
-        let compressed = grpc::check_frame(plain.bytes()).map_err(|problem| status(Code::Internal, problem))?;
+        let plain = intake
+            .read(request.into_body(), PREFIX_BYTES, coding, limits)
+            .await?;
+        let compressed =
+            grpc::check_frame(plain.bytes()).map_err(|problem| status(Code::Internal, problem))?;
         let coding = match (compressed, coding) {
             (false, _) => Coding::Identity,
             (true, Coding::Identity) => {
-                return Err(status(Code::Internal, "the message is marked as compressed but grpc-encoding names no coding"));
+                return Err(status(
+                    Code::Internal,
+                    "the message is marked as compressed but grpc-encoding names no coding",
+                ));
             }
             (true, coding) => coding,
         };
@@ -69,16 +90,26 @@ async fn call(
         // The intake answers at the deadline itself, with the books in order; this bounds the reading.
         Some(deadline) => tokio::time::timeout(deadline + Duration::from_millis(50), work)
             .await
-            .unwrap_or_else(|_| Err(status(Code::DeadlineExceeded, "the deadline passed before the request was read"))),
+            .unwrap_or_else(|_| {
+                Err(status(
+                    Code::DeadlineExceeded,
+                    "the deadline passed before the request was read",
+                ))
+            }),
     }
 }
 
 /// The coding named by the client; an unknown one is told which are known (G6).
 fn coding_of(headers: &HeaderMap) -> Result<Option<Coding>, Status> {
-    let Some(value) = headers.get("grpc-encoding") else { return Ok(None) };
+    let Some(value) = headers.get("grpc-encoding") else {
+        return Ok(None);
+    };
     let name = value.to_str().unwrap_or_default();
     Coding::from_name(name).map(Some).ok_or_else(|| {
-        status(Code::Unimplemented, "grpc-encoding must be identity, gzip or zstd, as grpc-accept-encoding says")
+        status(
+            Code::Unimplemented,
+            "grpc-encoding must be identity, gzip or zstd, as grpc-accept-encoding says",
+        )
     })
 }
 
@@ -103,17 +134,31 @@ fn failure(status: &Status) -> Response<Reply> {
 fn respond(reply: Reply) -> Response<Reply> {
     let mut response = Response::new(reply);
     let headers = response.headers_mut();
-    headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-    headers.insert("grpc-accept-encoding", HeaderValue::from_static("identity,gzip,zstd"));
+    headers.insert(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static("application/grpc"),
+    );
+    headers.insert(
+        "grpc-accept-encoding",
+        HeaderValue::from_static("identity,gzip,zstd"),
+    );
     response
 }
 
 fn status(code: Code, message: impl Into<String>) -> Status {
-    Status { code: code as i32, message: message.into(), retry_delay: None, bad_request: None }
+    Status {
+        code: code as i32,
+        message: message.into(),
+        retry_delay: None,
+        bad_request: None,
+    }
 }
 
 fn bad_data(problem: String) -> Status {
-    Status { bad_request: Some(problem.clone()), ..status(Code::InvalidArgument, problem) }
+    Status {
+        bad_request: Some(problem.clone()),
+        ..status(Code::InvalidArgument, problem)
+    }
 }
 
 fn refused(refusal: Refusal) -> Status {
@@ -122,7 +167,10 @@ fn refused(refusal: Refusal) -> Status {
         (true, Reason::DeadlineExceeded) => status(Code::DeadlineExceeded, refusal.message),
         (true, _) => {
             let retry_delay = Some(refusal.retry_after.unwrap_or(OVERLOAD_RETRY));
-            Status { retry_delay, ..status(Code::Unavailable, refusal.message) }
+            Status {
+                retry_delay,
+                ..status(Code::Unavailable, refusal.message)
+            }
         }
     }
 }
@@ -133,16 +181,25 @@ impl From<ReadError> for Status {
             // Without RetryInfo, as the client must not send it again (G2).
             ReadError::TooLarge(limit) => status(
                 Code::ResourceExhausted,
-                format!("the message is larger than the limit of {limit} bytes after decompression; send smaller batches"),
+                format!(
+                    "the message is larger than the limit of {limit} bytes after decompression; send smaller batches"
+                ),
             ),
             ReadError::Overload => Self {
                 retry_delay: Some(OVERLOAD_RETRY),
-                ..status(Code::Unavailable, "the gateway holds as much data as its memory budget allows; send the request again later")
+                ..status(
+                    Code::Unavailable,
+                    "the gateway holds as much data as its memory budget allows; send the request again later",
+                )
             },
-            ReadError::TimedOut(limit) => {
-                status(Code::DeadlineExceeded, format!("the message did not arrive within {} s", limit.as_secs()))
-            }
-            ReadError::Broken(problem) => status(Code::Internal, format!("the message could not be read: {problem}")),
+            ReadError::TimedOut(limit) => status(
+                Code::DeadlineExceeded,
+                format!("the message did not arrive within {} s", limit.as_secs()),
+            ),
+            ReadError::Broken(problem) => status(
+                Code::Internal,
+                format!("the message could not be read: {problem}"),
+            ),
             ReadError::Corrupt(problem) => bad_data(problem),
         }
     }

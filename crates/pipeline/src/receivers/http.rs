@@ -43,11 +43,16 @@ pub(crate) async fn answer(
         None => Err(Failure::new(
             StatusCode::NOT_FOUND,
             5,
-            format!("there is no OTLP service at this path; the paths are {}, {}, {} and {}", paths.traces, paths.metrics, paths.logs, paths.profiles),
+            format!(
+                "there is no OTLP service at this path; the paths are {}, {}, {} and {}",
+                paths.traces, paths.metrics, paths.logs, paths.profiles
+            ),
         )),
-        Some(_) if request.method() != Method::POST => {
-            Err(Failure::new(StatusCode::METHOD_NOT_ALLOWED, 12, "OTLP requests are sent with POST"))
-        }
+        Some(_) if request.method() != Method::POST => Err(Failure::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            12,
+            "OTLP requests are sent with POST",
+        )),
         Some(signal) => receive(intake, limits, signal, encoding, request).await,
     };
     // Errors in an encoding that nobody asked for are still OTLP errors: protobuf is the default (H4).
@@ -77,7 +82,10 @@ async fn receive(
         Failure::new(
             StatusCode::NOT_FOUND,
             12,
-            format!("no pipeline of this gateway takes {}; add one under service.pipelines", signal.name()),
+            format!(
+                "no pipeline of this gateway takes {}; add one under service.pipelines",
+                signal.name()
+            ),
         )
     })?;
     let _place = intake.enter(limits).await?;
@@ -97,7 +105,9 @@ async fn receive(
 }
 
 fn signal_of(path: &str, paths: &SignalMap) -> Option<Signal> {
-    Signal::ALL.into_iter().find(|signal| paths.get(*signal) == path)
+    Signal::ALL
+        .into_iter()
+        .find(|signal| paths.get(*signal) == path)
 }
 
 /// The request's encoding: the media type in any case, its parameters ignored (H2).
@@ -114,8 +124,14 @@ fn encoding_of(headers: &HeaderMap) -> Option<Encoding> {
 }
 
 fn coding_of(headers: &HeaderMap) -> Result<Coding, Failure> {
-    let Some(value) = headers.get(CONTENT_ENCODING) else { return Ok(Coding::Identity) };
-    let name = value.to_str().unwrap_or_default().trim().to_ascii_lowercase();
+    let Some(value) = headers.get(CONTENT_ENCODING) else {
+        return Ok(Coding::Identity);
+    };
+    let name = value
+        .to_str()
+        .unwrap_or_default()
+        .trim()
+        .to_ascii_lowercase();
     match Coding::from_name(&name) {
         Some(coding) if headers.get_all(CONTENT_ENCODING).iter().count() == 1 => Ok(coding),
         _ => Err(Failure::new(
@@ -126,7 +142,11 @@ fn coding_of(headers: &HeaderMap) -> Result<Coding, Failure> {
     }
 }
 
-fn success(signal: Signal, encoding: Encoding, partial: Option<&PartialSuccess>) -> Response<Reply> {
+fn success(
+    signal: Signal,
+    encoding: Encoding,
+    partial: Option<&PartialSuccess>,
+) -> Response<Reply> {
     let body = match encoding {
         Encoding::Protobuf => millrace_wire::encode_response(signal, partial),
         Encoding::Json => millrace_wire::response_to_json(signal, partial),
@@ -141,18 +161,30 @@ fn respond(status: StatusCode, encoding: Encoding, body: Vec<u8>) -> Response<Re
         Encoding::Protobuf => "application/x-protobuf",
         Encoding::Json => "application/json",
     };
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     response
 }
 
 impl Failure {
     /// `code` is the `google.rpc.Code` that says the same as the HTTP status.
     fn new(status: StatusCode, code: i32, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into(), retry_after_s: None, bad_request: false, close: false }
+        Self {
+            status,
+            code,
+            message: message.into(),
+            retry_after_s: None,
+            bad_request: false,
+            close: false,
+        }
     }
 
     fn bad_request(message: impl Into<String>) -> Self {
-        Self { bad_request: true, ..Self::new(StatusCode::BAD_REQUEST, 3, message) }
+        Self {
+            bad_request: true,
+            ..Self::new(StatusCode::BAD_REQUEST, 3, message)
+        }
     }
 
     fn response(self, encoding: Encoding) -> Response<Reply> {
@@ -189,18 +221,31 @@ impl From<ReadError> for Failure {
                 ..Self::new(
                     StatusCode::PAYLOAD_TOO_LARGE,
                     8,
-                    format!("the request is larger than the limit of {limit} bytes after decompression; send smaller batches"),
+                    format!(
+                        "the request is larger than the limit of {limit} bytes after decompression; send smaller batches"
+                    ),
                 )
             },
             ReadError::Overload => Self {
                 retry_after_s: Some(OVERLOAD_RETRY_S),
-                ..Self::new(StatusCode::SERVICE_UNAVAILABLE, 14, "the gateway holds as much data as its memory budget allows; send the request again later")
+                ..Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    14,
+                    "the gateway holds as much data as its memory budget allows; send the request again later",
+                )
             },
             ReadError::TimedOut(limit) => Self {
                 close: true,
-                ..Self::new(StatusCode::REQUEST_TIMEOUT, 4, format!("the body did not arrive within {} s", limit.as_secs()))
+                ..Self::new(
+                    StatusCode::REQUEST_TIMEOUT,
+                    4,
+                    format!("the body did not arrive within {} s", limit.as_secs()),
+                )
             },
-            ReadError::Broken(problem) => Self { close: true, ..Self::bad_request(format!("the body could not be read: {problem}")) },
+            ReadError::Broken(problem) => Self {
+                close: true,
+                ..Self::bad_request(format!("the body could not be read: {problem}"))
+            },
             ReadError::Corrupt(problem) => Self::bad_request(problem),
         }
     }
@@ -210,10 +255,19 @@ impl From<Refusal> for Failure {
     fn from(refusal: Refusal) -> Self {
         if refusal.retryable {
             // Whole seconds, rounded up: zero would be an invitation to a busy loop.
-            let wait = refusal.retry_after.map_or(OVERLOAD_RETRY_S, |wait| wait.as_secs() + 1);
+            let wait = refusal
+                .retry_after
+                .map_or(OVERLOAD_RETRY_S, |wait| wait.as_secs() + 1);
             let full = matches!(refusal.reason, Reason::QueueFull | Reason::BudgetExhausted);
-            let status = if full { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::SERVICE_UNAVAILABLE };
-            Self { retry_after_s: Some(wait), ..Self::new(status, 14, refusal.message) }
+            let status = if full {
+                StatusCode::TOO_MANY_REQUESTS
+            } else {
+                StatusCode::SERVICE_UNAVAILABLE
+            };
+            Self {
+                retry_after_s: Some(wait),
+                ..Self::new(status, 14, refusal.message)
+            }
         } else {
             Self::new(StatusCode::BAD_REQUEST, 3, refusal.message)
         }

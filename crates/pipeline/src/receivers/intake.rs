@@ -94,11 +94,22 @@ impl Plain {
     }
 
     /// Replaces the request by a translation of it, which takes over the memory set aside.
-    pub(crate) fn translate<E>(self, translation: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>) -> Result<Result<Self, ReadError>, E> {
-        let Self { mut reservation, bytes, .. } = self;
+    pub(crate) fn translate<E>(
+        self,
+        translation: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
+    ) -> Result<Result<Self, ReadError>, E> {
+        let Self {
+            mut reservation,
+            bytes,
+            ..
+        } = self;
         let bytes = translation(&bytes)?;
         Ok(match reservation.grow_to(bytes.len()) {
-            Ok(()) => Ok(Self { reservation, bytes, envelope: 0 }),
+            Ok(()) => Ok(Self {
+                reservation,
+                bytes,
+                envelope: 0,
+            }),
             Err(Exhausted) => Err(ReadError::Overload),
         })
     }
@@ -107,7 +118,11 @@ impl Plain {
 impl Intake {
     /// The pipeline behind a signal.
     pub(crate) fn route(&self, signal: Signal) -> Option<&Arc<dyn Consumer>> {
-        self.routes.iter().zip(Signal::ALL).find(|(_, of)| *of == signal).and_then(|(route, _)| route.as_ref())
+        self.routes
+            .iter()
+            .zip(Signal::ALL)
+            .find(|(_, of)| *of == signal)
+            .and_then(|(route, _)| route.as_ref())
     }
 
     /// Waits for a place among the requests in progress; it is kept until the answer.
@@ -124,58 +139,111 @@ impl Intake {
     }
 
     /// Waits for memory before a byte of the body is read.
-    async fn admit(&self, declared: Option<usize>, coding: Coding, limits: &Limits) -> Result<Reservation, ReadError> {
+    async fn admit(
+        &self,
+        declared: Option<usize>,
+        coding: Coding,
+        limits: &Limits,
+    ) -> Result<Reservation, ReadError> {
         let largest = self.largest(limits);
         if declared.is_some_and(|length| length > largest) {
             return Err(ReadError::TooLarge(largest));
         }
         let expected = declared.unwrap_or(UNDECLARED_BODY);
-        let expected = if coding == Coding::Identity { expected } else { expected.saturating_mul(USUAL_EXPANSION) };
-        self.budget.reserve(expected.min(largest), limits.admission).await.map_err(|Exhausted| ReadError::Overload)
+        let expected = if coding == Coding::Identity {
+            expected
+        } else {
+            expected.saturating_mul(USUAL_EXPANSION)
+        };
+        self.budget
+            .reserve(expected.min(largest), limits.admission)
+            .await
+            .map_err(|Exhausted| ReadError::Overload)
     }
 
     /// Reads a whole body within every limit; `envelope` bytes of framing do not count.
-    pub(crate) async fn read(&self, body: Incoming, envelope: usize, coding: Coding, limits: &Limits) -> Result<Plain, ReadError> {
-        let declared = body.size_hint().exact().map(|length| usize::try_from(length).unwrap_or(usize::MAX));
+    pub(crate) async fn read(
+        &self,
+        body: Incoming,
+        envelope: usize,
+        coding: Coding,
+        limits: &Limits,
+    ) -> Result<Plain, ReadError> {
+        let declared = body
+            .size_hint()
+            .exact()
+            .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         let declared = declared.map(|length| length.saturating_sub(envelope));
         let reservation = self.admit(declared, coding, limits).await?;
-        let bytes = Vec::with_capacity(declared.map_or(0, |length| length + envelope).min(TRUSTED_LENGTH));
-        let mut plain = Plain { reservation, bytes, envelope };
+        let bytes = Vec::with_capacity(
+            declared
+                .map_or(0, |length| length + envelope)
+                .min(TRUSTED_LENGTH),
+        );
+        let mut plain = Plain {
+            reservation,
+            bytes,
+            envelope,
+        };
         timeout(limits.body, self.collect(body, &mut plain, limits))
             .await
             .unwrap_or(Err(ReadError::TimedOut(limits.body)))?;
         Ok(plain)
     }
 
-    async fn collect(&self, mut body: Incoming, into: &mut Plain, limits: &Limits) -> Result<(), ReadError> {
+    async fn collect(
+        &self,
+        mut body: Incoming,
+        into: &mut Plain,
+        limits: &Limits,
+    ) -> Result<(), ReadError> {
         let largest = self.largest(limits);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| ReadError::Broken(error.to_string()))?;
-            let Some(data) = frame.data_ref() else { continue };
+            let Some(data) = frame.data_ref() else {
+                continue;
+            };
             let total = into.bytes.len() + data.len();
             if total > largest + into.envelope {
                 return Err(ReadError::TooLarge(largest));
             }
-            into.reservation.grow_to(total.min(largest)).map_err(|Exhausted| ReadError::Overload)?;
+            into.reservation
+                .grow_to(total.min(largest))
+                .map_err(|Exhausted| ReadError::Overload)?;
             into.bytes.extend_from_slice(data);
         }
         Ok(())
     }
 
     /// Undoes the content coding.
-    pub(crate) fn decompress(&self, plain: Plain, coding: Coding, limits: &Limits) -> Result<Plain, ReadError> {
+    pub(crate) fn decompress(
+        &self,
+        plain: Plain,
+        coding: Coding,
+        limits: &Limits,
+    ) -> Result<Plain, ReadError> {
         if coding == Coding::Identity {
             return Ok(plain);
         }
-        let Plain { mut reservation, bytes, envelope } = plain;
+        let Plain {
+            mut reservation,
+            bytes,
+            envelope,
+        } = plain;
         // Whatever is free now bounds what may come out, so that a bomb cannot exceed the budget.
         let affordable = reservation.bytes() + self.budget.available();
         let largest = self.largest(limits);
         let compressed = bytes.get(envelope..).unwrap_or_default();
         match compression::decompress(coding, compressed, largest.min(affordable)) {
             Ok(bytes) => {
-                reservation.grow_to(bytes.len()).map_err(|Exhausted| ReadError::Overload)?;
-                Ok(Plain { reservation, bytes, envelope: 0 })
+                reservation
+                    .grow_to(bytes.len())
+                    .map_err(|Exhausted| ReadError::Overload)?;
+                Ok(Plain {
+                    reservation,
+                    bytes,
+                    envelope: 0,
+                })
             }
             Err(DecompressError::TooLarge) if affordable < largest => Err(ReadError::Overload),
             Err(DecompressError::TooLarge) => Err(ReadError::TooLarge(largest)),
@@ -204,10 +272,20 @@ impl Intake {
             books.drop(kept.rejected, Reason::InvalidData);
             let rejected = i64::try_from(kept.rejected).unwrap_or(i64::MAX);
             // The copy is no larger than the request, which stays reserved until the end of this call.
-            (Bytes::from(kept.request), Some(PartialSuccess { rejected, message: kept.message }))
+            (
+                Bytes::from(kept.request),
+                Some(PartialSuccess {
+                    rejected,
+                    message: kept.message,
+                }),
+            )
         };
         if books.items > 0 {
-            let batch = Batch { signal, items: books.items, payload: Payload::from(payload) };
+            let batch = Batch {
+                signal,
+                items: books.items,
+                payload: Payload::from(payload),
+            };
             if let Err(refusal) = wait(consumer.consume(batch), deadline).await {
                 books.refuse(refusal.reason);
                 return Verdict::Refused(refusal);
@@ -219,7 +297,9 @@ impl Intake {
 }
 
 async fn wait(ack: Ack, deadline: Option<Duration>) -> Result<(), Refusal> {
-    let Some(deadline) = deadline else { return ack.await };
+    let Some(deadline) = deadline else {
+        return ack.await;
+    };
     timeout(deadline, ack).await.unwrap_or_else(|_| {
         Err(Refusal::retryable(
             Reason::DeadlineExceeded,
@@ -239,7 +319,12 @@ struct Pending<'a> {
 impl<'a> Pending<'a> {
     fn new(ledger: &'a Ledger, signal: Signal, items: usize) -> Self {
         ledger.receive(signal, items);
-        Self { ledger, signal, items, reason: Reason::ClientGone }
+        Self {
+            ledger,
+            signal,
+            items,
+            reason: Reason::ClientGone,
+        }
     }
 
     fn drop(&mut self, items: usize, reason: Reason) {

@@ -20,8 +20,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use super::{grpc, http as http_protocol};
 use super::{Intake, Limits};
+use super::{grpc, http as http_protocol};
 use crate::config::{SignalMap, StartError};
 
 /// Connections that the kernel may hold before they are accepted.
@@ -73,18 +73,29 @@ impl Listener {
     /// Binds `endpoint` once for each worker; the kernel spreads connections over them.
     ///
     /// `setting` names the endpoint in the error of an address that cannot be used.
-    pub(crate) fn bind(setting: &str, endpoint: &str, workers: usize) -> Result<Vec<Self>, StartError> {
+    pub(crate) fn bind(
+        setting: &str,
+        endpoint: &str,
+        workers: usize,
+    ) -> Result<Vec<Self>, StartError> {
         let address = resolve(setting, endpoint)?;
         let failed = |error: io::Error| StartError::of(setting, explain(address, &error));
         // A plain socket first: sockets that share a port would hide that another process has it.
         let first = open(address, false).map_err(failed)?;
         let address = first.local_addr().map_err(failed)?;
         if workers == 1 {
-            return Ok(vec![Self { socket: first, address }]);
+            return Ok(vec![Self {
+                socket: first,
+                address,
+            }]);
         }
         drop(first);
         (0..workers)
-            .map(|_| open(address, true).map(|socket| Self { socket, address }).map_err(failed))
+            .map(|_| {
+                open(address, true)
+                    .map(|socket| Self { socket, address })
+                    .map_err(failed)
+            })
             .collect()
     }
 
@@ -95,7 +106,11 @@ impl Listener {
     }
 
     /// Serves OTLP until `stopping` turns true, then finishes the requests that are in progress.
-    pub(crate) async fn serve(self, endpoint: Arc<Endpoint>, stopping: watch::Receiver<bool>) -> io::Result<()> {
+    pub(crate) async fn serve(
+        self,
+        endpoint: Arc<Endpoint>,
+        stopping: watch::Receiver<bool>,
+    ) -> io::Result<()> {
         let permits = Arc::clone(&endpoint.connections);
         self.accept(permits, stopping, move |stream, stopping| {
             let endpoint = Arc::clone(&endpoint);
@@ -147,16 +162,28 @@ impl Listener {
 }
 
 fn resolve(setting: &str, endpoint: &str) -> Result<SocketAddr, StartError> {
-    let found = endpoint.to_socket_addrs().map(|mut addresses| addresses.next());
+    let found = endpoint
+        .to_socket_addrs()
+        .map(|mut addresses| addresses.next());
     match found {
         Ok(Some(address)) => Ok(address),
-        Ok(None) => Err(StartError::of(setting, format!("{endpoint:?} names no address"))),
-        Err(error) => Err(StartError::of(setting, format!("expected host:port, got {endpoint:?} ({error})"))),
+        Ok(None) => Err(StartError::of(
+            setting,
+            format!("{endpoint:?} names no address"),
+        )),
+        Err(error) => Err(StartError::of(
+            setting,
+            format!("expected host:port, got {endpoint:?} ({error})"),
+        )),
     }
 }
 
 fn open(address: SocketAddr, shared: bool) -> io::Result<StdListener> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_reuse_address(true)?;
     if shared {
         socket.set_reuse_port(true)?;
@@ -175,16 +202,26 @@ fn explain(address: SocketAddr, error: &io::Error) -> String {
             address.ip()
         ),
         io::ErrorKind::AddrNotAvailable => {
-            format!("{} is not an address of this machine; 127.0.0.1 always is", address.ip())
+            format!(
+                "{} is not an address of this machine; 127.0.0.1 always is",
+                address.ip()
+            )
         }
         io::ErrorKind::PermissionDenied => {
-            format!("this user may not listen on port {}; ports above 1023 are open to everybody", address.port())
+            format!(
+                "this user may not listen on port {}; ports above 1023 are open to everybody",
+                address.port()
+            )
         }
         _ => format!("{address} cannot be used: {error}"),
     }
 }
 
-async fn connection(stream: TcpStream, endpoint: Arc<Endpoint>, mut stopping: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    endpoint: Arc<Endpoint>,
+    mut stopping: watch::Receiver<bool>,
+) {
     match &endpoint.tls {
         None => {
             let version = tokio::select! {
@@ -199,7 +236,11 @@ async fn connection(stream: TcpStream, endpoint: Arc<Endpoint>, mut stopping: wa
             let handshake = TlsAcceptor::from(Arc::clone(tls)).accept(stream);
             if let Ok(Ok(stream)) = timeout(HANDSHAKE, handshake).await {
                 let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-                let version = if h2 { Version::HTTP_2 } else { Version::HTTP_11 };
+                let version = if h2 {
+                    Version::HTTP_2
+                } else {
+                    Version::HTTP_11
+                };
                 serve_connection(stream, version, &endpoint, stopping).await;
             }
         }
@@ -232,7 +273,12 @@ async fn serve_connection<S>(
     let service = service_fn(|request: Request<Incoming>| {
         let endpoint = Arc::clone(endpoint);
         async move {
-            let Endpoint { intake, limits, paths, .. } = &*endpoint;
+            let Endpoint {
+                intake,
+                limits,
+                paths,
+                ..
+            } = &*endpoint;
             Ok::<_, Infallible>(if grpc::is_grpc(request.headers()) {
                 grpc::answer(intake, limits, request).await
             } else {
@@ -242,7 +288,10 @@ async fn serve_connection<S>(
     });
     let builder = protocol(endpoint, version);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
-    let age = endpoint.max_connection_age.map_or_else(|| Instant::now() + Duration::from_secs(86_400 * 365), |age| Instant::now() + age);
+    let age = endpoint.max_connection_age.map_or_else(
+        || Instant::now() + Duration::from_secs(86_400 * 365),
+        |age| Instant::now() + age,
+    );
     let mut leaving = false;
     loop {
         tokio::select! {
@@ -276,5 +325,9 @@ fn protocol(endpoint: &Endpoint, version: Version) -> auto::Builder<TokioExecuto
         // A peer that vanished is noticed, so that its streams and memory are freed.
         .keep_alive_interval(endpoint.idle)
         .keep_alive_timeout(Duration::from_secs(20));
-    if version == Version::HTTP_2 { builder.http2_only() } else { builder.http1_only() }
+    if version == Version::HTTP_2 {
+        builder.http2_only()
+    } else {
+        builder.http1_only()
+    }
 }

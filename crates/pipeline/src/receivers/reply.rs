@@ -18,12 +18,18 @@ impl Reply {
     /// A body of known length.
     pub(crate) fn data(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
-        Self { data: (!bytes.is_empty()).then_some(bytes), trailers: None }
+        Self {
+            data: (!bytes.is_empty()).then_some(bytes),
+            trailers: None,
+        }
     }
 
     /// A gRPC message and its status.
     pub(crate) fn with_trailers(bytes: Bytes, trailers: HeaderMap) -> Self {
-        Self { data: Some(bytes), trailers: Some(trailers) }
+        Self {
+            data: Some(bytes),
+            trailers: Some(trailers),
+        }
     }
 }
 
@@ -31,8 +37,15 @@ impl Body for Reply {
     type Data = Bytes;
     type Error = Infallible;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let frame = self.data.take().map(Frame::data).or_else(|| self.trailers.take().map(Frame::trailers));
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let frame = self
+            .data
+            .take()
+            .map(Frame::data)
+            .or_else(|| self.trailers.take().map(Frame::trailers));
         Poll::Ready(frame.map(Ok))
     }
 
@@ -43,7 +56,9 @@ impl Body for Reply {
     fn size_hint(&self) -> SizeHint {
         match (&self.data, &self.trailers) {
             (_, Some(_)) => SizeHint::default(),
-            (data, None) => SizeHint::with_exact(data.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            (data, None) => {
+                SizeHint::with_exact(data.as_ref().map_or(0, |bytes| bytes.len() as u64))
+            }
         }
     }
 }

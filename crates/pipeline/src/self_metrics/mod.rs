@@ -64,22 +64,50 @@ impl Observed {
             description,
             unit,
             monotonic: false,
-            points: vec![Point { labels: Vec::new(), value }],
+            points: vec![Point {
+                labels: Vec::new(),
+                value,
+            }],
         };
         let mut metrics = vec![
             Metric {
                 monotonic: true,
-                ..gauge("otelcol_process_uptime", "Uptime of the process", "s", self.started.elapsed().as_secs_f64())
+                ..gauge(
+                    "otelcol_process_uptime",
+                    "Uptime of the process",
+                    "s",
+                    self.started.elapsed().as_secs_f64(),
+                )
             },
-            gauge("millrace_budget_used_bytes", "Telemetry held in memory", "By", self.budget.used() as f64),
-            gauge("millrace_budget_limit_bytes", "Telemetry that may be held in memory", "By", self.budget.limit() as f64),
+            gauge(
+                "millrace_budget_used_bytes",
+                "Telemetry held in memory",
+                "By",
+                self.budget.used() as f64,
+            ),
+            gauge(
+                "millrace_budget_limit_bytes",
+                "Telemetry that may be held in memory",
+                "By",
+                self.budget.limit() as f64,
+            ),
         ];
         if let Some((cpu_s, rss_bytes)) = process_usage() {
             metrics.push(Metric {
                 monotonic: true,
-                ..gauge("otelcol_process_cpu_seconds", "Total CPU user and system time in seconds", "s", cpu_s)
+                ..gauge(
+                    "otelcol_process_cpu_seconds",
+                    "Total CPU user and system time in seconds",
+                    "s",
+                    cpu_s,
+                )
             });
-            metrics.push(gauge("otelcol_process_memory_rss", "Total physical memory (resident set size)", "By", rss_bytes));
+            metrics.push(gauge(
+                "otelcol_process_memory_rss",
+                "Total physical memory (resident set size)",
+                "By",
+                rss_bytes,
+            ));
         }
         metrics
     }
@@ -87,8 +115,16 @@ impl Observed {
     /// The books of every component, for `stats()`; all numbers are items unless the name says otherwise.
     pub(crate) fn stats(&self) -> Value {
         let books = &self.shared.books;
-        let receivers: Map<_, _> = books.receivers.iter().map(|(id, ledger)| (id.clone(), by_signal(ledger, receiver_stats))).collect();
-        let exporters: Map<_, _> = books.exporters.iter().map(|(id, ledger)| (id.clone(), by_signal(ledger, exporter_stats))).collect();
+        let receivers: Map<_, _> = books
+            .receivers
+            .iter()
+            .map(|(id, ledger)| (id.clone(), by_signal(ledger, receiver_stats)))
+            .collect();
+        let exporters: Map<_, _> = books
+            .exporters
+            .iter()
+            .map(|(id, ledger)| (id.clone(), by_signal(ledger, exporter_stats)))
+            .collect();
         json!({
             "receivers": receivers,
             "exporters": exporters,
@@ -98,11 +134,19 @@ impl Observed {
 }
 
 fn by_signal(ledger: &Ledger, stats: fn(&Tally) -> Value) -> Value {
-    ledger.snapshot().iter().map(|(signal, tally)| (signal.name().to_owned(), stats(tally))).collect::<Map<_, _>>().into()
+    ledger
+        .snapshot()
+        .iter()
+        .map(|(signal, tally)| (signal.name().to_owned(), stats(tally)))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn receiver_stats(tally: &Tally) -> Value {
-    let refused: Map<_, _> = reasons(tally).filter(|(reason, _)| *reason != Reason::InvalidData).map(named).collect();
+    let refused: Map<_, _> = reasons(tally)
+        .filter(|(reason, _)| *reason != Reason::InvalidData)
+        .map(named)
+        .collect();
     json!({
         "received": tally.received,
         "accepted": tally.delivered,
@@ -126,7 +170,10 @@ fn exporter_stats(tally: &Tally) -> Value {
 }
 
 fn reasons(tally: &Tally) -> impl Iterator<Item = (Reason, u64)> + '_ {
-    tally.dropped.iter().map(|(reason, items)| (*reason, *items))
+    tally
+        .dropped
+        .iter()
+        .map(|(reason, items)| (*reason, *items))
 }
 
 fn named((reason, items): (Reason, u64)) -> (String, Value) {
@@ -136,9 +183,30 @@ fn named((reason, items): (Reason, u64)) -> (String, Value) {
 fn receiver(metrics: &mut Vec<Metric>, id: &str, signal: Signal, tally: &Tally) {
     let items = signal.item_name();
     let labels = || vec![("receiver", id.to_owned())];
-    add(metrics, format!("otelcol_receiver_accepted_{items}"), "Items successfully pushed into the pipeline", true, labels(), tally.delivered);
-    add(metrics, format!("otelcol_receiver_refused_{items}"), "Items that could not be pushed into the pipeline", true, labels(), tally.dropped_items());
-    add(metrics, format!("millrace_receiver_pending_{items}"), "Items received but not answered yet", false, labels(), tally.held);
+    add(
+        metrics,
+        format!("otelcol_receiver_accepted_{items}"),
+        "Items successfully pushed into the pipeline",
+        true,
+        labels(),
+        tally.delivered,
+    );
+    add(
+        metrics,
+        format!("otelcol_receiver_refused_{items}"),
+        "Items that could not be pushed into the pipeline",
+        true,
+        labels(),
+        tally.dropped_items(),
+    );
+    add(
+        metrics,
+        format!("millrace_receiver_pending_{items}"),
+        "Items received but not answered yet",
+        false,
+        labels(),
+        tally.held,
+    );
     dropped(metrics, "receiver", id, signal, tally);
 }
 
@@ -147,10 +215,38 @@ fn exporter(metrics: &mut Vec<Metric>, id: &str, signal: Signal, tally: &Tally) 
     let labels = || vec![("exporter", id.to_owned())];
     // The Collector tells a full queue from a failed send.
     let refused = tally.dropped.get(&Reason::QueueFull).copied().unwrap_or(0);
-    add(metrics, format!("otelcol_exporter_sent_{items}"), "Items successfully sent to the destination", true, labels(), tally.delivered);
-    add(metrics, format!("otelcol_exporter_send_failed_{items}"), "Items in failed attempts to send to the destination", true, labels(), tally.dropped_items() - refused);
-    add(metrics, format!("otelcol_exporter_enqueue_failed_{items}"), "Items that could not be added to the sending queue", true, labels(), refused);
-    add(metrics, format!("millrace_exporter_queued_{items}"), "Items handed to the exporter and neither sent nor dropped yet", false, labels(), tally.held);
+    add(
+        metrics,
+        format!("otelcol_exporter_sent_{items}"),
+        "Items successfully sent to the destination",
+        true,
+        labels(),
+        tally.delivered,
+    );
+    add(
+        metrics,
+        format!("otelcol_exporter_send_failed_{items}"),
+        "Items in failed attempts to send to the destination",
+        true,
+        labels(),
+        tally.dropped_items() - refused,
+    );
+    add(
+        metrics,
+        format!("otelcol_exporter_enqueue_failed_{items}"),
+        "Items that could not be added to the sending queue",
+        true,
+        labels(),
+        refused,
+    );
+    add(
+        metrics,
+        format!("millrace_exporter_queued_{items}"),
+        "Items handed to the exporter and neither sent nor dropped yet",
+        false,
+        labels(),
+        tally.held,
+    );
     dropped(metrics, "exporter", id, signal, tally);
 }
 
@@ -161,15 +257,38 @@ fn dropped(metrics: &mut Vec<Metric>, kind: &'static str, id: &str, signal: Sign
             ("signal", signal.name().to_owned()),
             ("reason", reason.name().to_owned()),
         ];
-        add(metrics, "millrace_dropped_items".into(), "Items refused or dropped, by reason", true, labels, items);
+        add(
+            metrics,
+            "millrace_dropped_items".into(),
+            "Items refused or dropped, by reason",
+            true,
+            labels,
+            items,
+        );
     }
 }
 
-fn add(metrics: &mut Vec<Metric>, name: String, description: &'static str, monotonic: bool, labels: Vec<(&'static str, String)>, value: u64) {
-    let point = Point { labels, value: value as f64 };
+fn add(
+    metrics: &mut Vec<Metric>,
+    name: String,
+    description: &'static str,
+    monotonic: bool,
+    labels: Vec<(&'static str, String)>,
+    value: u64,
+) {
+    let point = Point {
+        labels,
+        value: value as f64,
+    };
     match metrics.iter_mut().find(|metric| metric.name == name) {
         Some(metric) => metric.points.push(point),
-        None => metrics.push(Metric { name, description, unit: "", monotonic, points: vec![point] }),
+        None => metrics.push(Metric {
+            name,
+            description,
+            unit: "",
+            monotonic,
+            points: vec![point],
+        }),
     }
 }
 

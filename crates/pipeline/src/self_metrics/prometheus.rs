@@ -9,7 +9,11 @@ pub(crate) fn render(metrics: &[Metric]) -> String {
     for metric in metrics {
         let kind = if metric.monotonic { "counter" } else { "gauge" };
         // Writing to a String cannot fail.
-        let _ = writeln!(page, "# HELP {0} {1}\n# TYPE {0} {kind}", metric.name, metric.description);
+        let _ = writeln!(
+            page,
+            "# HELP {0} {1}\n# TYPE {0} {kind}",
+            metric.name, metric.description
+        );
         for point in &metric.points {
             page.push_str(&metric.name);
             for (index, (label, value)) in point.labels.iter().enumerate() {
@@ -26,7 +30,10 @@ pub(crate) fn render(metrics: &[Metric]) -> String {
 }
 
 fn escape(value: &str) -> String {
-    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+    value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n")
 }
 
 #[cfg(test)]
@@ -36,7 +43,10 @@ mod tests {
 
     #[test]
     fn a_page_has_help_type_and_escaped_labels() {
-        let point = Point { labels: vec![("exporter", "otlp/\"a\"\n\\".into())], value: 3.0 };
+        let point = Point {
+            labels: vec![("exporter", "otlp/\"a\"\n\\".into())],
+            value: 3.0,
+        };
         let metric = Metric {
             name: "otelcol_exporter_sent_spans".into(),
             description: "Items sent",

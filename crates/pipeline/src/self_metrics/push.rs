@@ -28,7 +28,10 @@ pub(crate) fn start(
         return Ok(());
     }
     for (index, reader) in telemetry.metrics_push.iter().enumerate() {
-        let PushReader { interval_ms, exporter } = reader;
+        let PushReader {
+            interval_ms,
+            exporter,
+        } = reader;
         let context = Context {
             id: format!("service.telemetry.metrics.readers[{index}]"),
             ledger: Arc::default(),
@@ -49,7 +52,13 @@ pub(crate) fn start(
                 let items = metrics.iter().map(|metric| metric.points.len()).sum();
                 if let Some(payload) = request(&metrics, &resource, &begun) {
                     // A failure is in the exporter's own warning; the next push carries the same totals.
-                    let _ = exporter.consume(Batch { signal: Signal::Metrics, items, payload }).await;
+                    let _ = exporter
+                        .consume(Batch {
+                            signal: Signal::Metrics,
+                            items,
+                            payload,
+                        })
+                        .await;
                 }
             }
         });
@@ -59,22 +68,34 @@ pub(crate) fn start(
 
 fn request(metrics: &[Metric], resource: &Value, begun: &str) -> Option<Payload> {
     let now = unix_nanos();
-    let metrics: Vec<Value> = metrics.iter().map(|metric| metric_json(metric, begun, &now)).collect();
+    let metrics: Vec<Value> = metrics
+        .iter()
+        .map(|metric| metric_json(metric, begun, &now))
+        .collect();
     let scope = json!({"name": "millrace", "version": env!("CARGO_PKG_VERSION")});
     let request = json!({"resourceMetrics": [{
         "resource": {"attributes": resource},
         "scopeMetrics": [{"scope": scope, "metrics": metrics}],
     }]});
     // Not hot: one translation a minute needs no encoder of its own.
-    let bytes = millrace_wire::request_from_json(Signal::Metrics, request.to_string().as_bytes()).ok()?;
+    let bytes =
+        millrace_wire::request_from_json(Signal::Metrics, request.to_string().as_bytes()).ok()?;
     Some(Payload::from(Bytes::from(bytes)))
 }
 
 fn metric_json(metric: &Metric, begun: &str, now: &str) -> Value {
-    let points: Vec<Value> = metric.points.iter().map(|point| point_json(point, begun, now)).collect();
-    let mut out = json!({"name": metric.name, "description": metric.description, "unit": metric.unit});
+    let points: Vec<Value> = metric
+        .points
+        .iter()
+        .map(|point| point_json(point, begun, now))
+        .collect();
+    let mut out =
+        json!({"name": metric.name, "description": metric.description, "unit": metric.unit});
     let (kind, data) = if metric.monotonic {
-        ("sum", json!({"aggregationTemporality": CUMULATIVE, "isMonotonic": true, "dataPoints": points}))
+        (
+            "sum",
+            json!({"aggregationTemporality": CUMULATIVE, "isMonotonic": true, "dataPoints": points}),
+        )
     } else {
         ("gauge", json!({"dataPoints": points}))
     };
@@ -94,9 +115,14 @@ fn point_json(point: &Point, begun: &str, now: &str) -> Value {
 }
 
 fn attributes<K: AsRef<str>>(pairs: impl Iterator<Item = (K, impl AsRef<str>)>) -> Value {
-    pairs.map(|(key, value)| json!({"key": key.as_ref(), "value": {"stringValue": value.as_ref()}})).collect()
+    pairs
+        .map(|(key, value)| json!({"key": key.as_ref(), "value": {"stringValue": value.as_ref()}}))
+        .collect()
 }
 
 fn unix_nanos() -> String {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos()).to_string()
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos())
+        .to_string()
 }
