@@ -14,15 +14,17 @@ LAYER = {"wire": 0, "tracezip": 1, "columns": 1, "recorder": 1, "pipeline": 2, "
 """A crate sees only those of the layers below its own, never a sibling."""
 
 FLOOR = {"_native", "errors"}
-PLAIN = {*FLOOR, "otlp", "files"}
+PLAIN = {*FLOOR, "otlp", "files", "zstd"}
 FACES = {"gateway", "store", "api", "sdk"}
 MAY_IMPORT = {
+    "__main__": {"cli"},
     "cli": PLAIN | FACES,
     "integrations": FLOOR | {"sdk"},
     "__init__": PLAIN | FACES,  # by name, when it is first used
     **dict.fromkeys(FACES, PLAIN),
-    "files": FLOOR | {"otlp"},
+    "files": FLOOR | {"otlp", "zstd"},
     "otlp": FLOOR,
+    "zstd": FLOOR,
     "errors": set[str](),
     "_native": set[str](),
 }

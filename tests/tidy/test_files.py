@@ -11,7 +11,7 @@ LINES_MAX = 600
 DRAWERS = {"utils", "util", "common", "helpers", "helper", "misc", "manager", "base", "v2"}
 """Names of drawers: what lies in one could be anything."""
 
-OPENING = {".rs": "//! ", ".py": '"""', ".pyi": '"""', ".sh": "# "}
+OPENING = {".rs": "//! ", ".py": '"""', ".pyi": "# ", ".sh": "# "}
 UNFINISHED = re.compile(r"\b(T[O]DO|F[I]XME|X[X]X)\b|\b(u[n]implemented|t[o]do)!")
 PRINTING = re.compile(r"\b(e?print(ln)?|dbg)!")
 DRAWER_TYPE = re.compile(r"\b(?:struct|enum|trait|class)\s+((?:Base|Abstract)\w+|\w+(?:Manager|Utils?|Helpers?))\b")
