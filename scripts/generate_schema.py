@@ -9,9 +9,10 @@ import sys
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from google.protobuf.descriptor import Descriptor, FieldDescriptor
+if TYPE_CHECKING:
+    from google.protobuf.descriptor import Descriptor, FieldDescriptor
 
 TARGET = Path(__file__).resolve().parent.parent / "crates/wire/src/schema/messages.rs"
 SERVICES = (
