@@ -77,7 +77,12 @@ impl LoadTemplate {
     }
 
     /// Returns the request whose items are numbered from `first` on.
-    fn request<'py>(&self, py: Python<'py>, first: u64, time_unix_nano: u64) -> PyResult<Bound<'py, PyBytes>> {
+    fn request<'py>(
+        &self,
+        py: Python<'py>,
+        first: u64,
+        time_unix_nano: u64,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let request = door::leave(py, || Ok::<_, Error>(self.0.request(first, time_unix_nano)))?;
         Ok(PyBytes::new(py, &request))
     }
@@ -101,8 +106,12 @@ impl LoadSink {
     fn addresses(&self) -> PyResult<BTreeMap<&'static str, (String, u16)>> {
         self.with(|sink| {
             let addresses = [("http", sink.http_address()), ("grpc", sink.grpc_address())];
-            let known = addresses.into_iter().filter_map(|(protocol, address)| Some((protocol, address?)));
-            Ok(known.map(|(protocol, address)| (protocol, (address.ip().to_string(), address.port()))).collect())
+            let known = addresses
+                .into_iter()
+                .filter_map(|(protocol, address)| Some((protocol, address?)));
+            Ok(known
+                .map(|(protocol, address)| (protocol, (address.ip().to_string(), address.port())))
+                .collect())
         })
     }
 
@@ -130,8 +139,9 @@ impl LoadSink {
 
     /// Waits until this many items have arrived; false when the time is over first.
     fn wait_for_items(&self, py: Python<'_>, items: u64, timeout_s: f64) -> PyResult<bool> {
-        let timeout = Duration::try_from_secs_f64(timeout_s)
-            .map_err(|_| PyValueError::new_err("timeout_s must be a number of seconds, zero or more"))?;
+        let timeout = Duration::try_from_secs_f64(timeout_s).map_err(|_| {
+            PyValueError::new_err("timeout_s must be a number of seconds, zero or more")
+        })?;
         door::leave(py, || {
             let sink = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let sink = sink.as_ref().ok_or(Error::State(STOPPED))?;
@@ -164,7 +174,8 @@ impl LoadSink {
 const STOPPED: &str = "the sink is stopped";
 
 fn from_json<T: DeserializeOwned>(text: &str) -> PyResult<T> {
-    serde_json::from_str(text).map_err(|error| PyValueError::new_err(format!("the options: {error}")))
+    serde_json::from_str(text)
+        .map_err(|error| PyValueError::new_err(format!("the options: {error}")))
 }
 
 fn to_json(report: &impl serde::Serialize) -> PyResult<String> {

@@ -1,6 +1,5 @@
 //! An exporter for Python: sends requests with the gateway's own retries, splits and counts.
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -51,10 +50,17 @@ impl Sender {
 
     /// Hands over a request, waiting while too many are under way; `report` tells what became of it.
     fn send(&self, py: Python<'_>, signal: SignalName, request: PyBackedBytes) -> PyResult<()> {
-        let items = door::leave(py, || millrace_wire::validate(signal.0, &request).map_err(Error::from))?.items;
+        let items = door::leave(py, || {
+            millrace_wire::validate(signal.0, &request).map_err(Error::from)
+        })?
+        .items;
         let place = self.place(py, 1)?;
         let payload = Payload::from(Bytes::from_owner(request));
-        let ack = self.exporter.consume(Batch { signal: signal.0, items, payload });
+        let ack = self.exporter.consume(Batch {
+            signal: signal.0,
+            items,
+            payload,
+        });
         let messages = Arc::clone(&self.messages);
         self.runtime.spawn(async move {
             if let Err(refusal) = ack.await {
@@ -70,7 +76,7 @@ impl Sender {
 
     /// Waits until every request has its answer; returns the report.
     fn finish(&self, py: Python<'_>) -> PyResult<String> {
-        self.place(py, self.in_flight)?;
+        drop(self.place(py, self.in_flight)?);
         Ok(self.report())
     }
 
@@ -98,10 +104,16 @@ impl Sender {
 
 impl Sender {
     fn build(settings: &Exporter, in_flight: u32) -> Result<Self, Error> {
-        let runtime = Builder::new_current_thread().enable_all().build().map_err(Error::Runtime)?;
+        let runtime = Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(Error::Runtime)?;
         let ledger = Arc::new(Ledger::default());
-        let context =
-            Context { id: "send".to_owned(), ledger: Arc::clone(&ledger), log: Arc::new(Log::new(Level::Error)) };
+        let context = Context {
+            id: "send".to_owned(),
+            ledger: Arc::clone(&ledger),
+            log: Arc::new(Log::new(Level::Error)),
+        };
         let exporter = {
             let _inside = runtime.enter();
             exporters::build(settings, context).map_err(Error::Start)?
@@ -127,7 +139,13 @@ impl Sender {
     fn place(&self, py: Python<'_>, count: u32) -> PyResult<OwnedSemaphorePermit> {
         loop {
             let place = Arc::clone(&self.places).acquire_many_owned(count);
-            let found = door::leave(py, || Ok::<_, Error>(self.wait(timeout(SIGNAL_CHECK, place))))?;
+            // This thread waits; the runtime's own thread drives the timer, and the sockets of the exporter.
+            let found = door::leave(py, || {
+                Ok::<_, Error>(
+                    self.runtime
+                        .block_on(async { timeout(SIGNAL_CHECK, place).await }),
+                )
+            })?;
             match found {
                 Ok(Ok(place)) => return Ok(place),
                 Ok(Err(_)) => return Err(Error::State("the sender is closed").into()),
@@ -135,19 +153,19 @@ impl Sender {
             }
         }
     }
-
-    /// Waits on this thread; the runtime's own thread drives sockets and timers.
-    fn wait<F: Future>(&self, future: F) -> F::Output {
-        self.runtime.block_on(future)
-    }
 }
 
 impl Drop for Sender {
     /// Gives up what is still under way: whoever wants it delivered has called `finish`.
     fn drop(&mut self) {
-        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        let thread = self
+            .thread
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some((stop, thread)) = thread {
-            self.runtime.block_on(self.exporter.shutdown(Instant::now()));
+            self.runtime
+                .block_on(self.exporter.shutdown(Instant::now()));
             let _ = stop.send(());
             let _ = thread.join();
         }

@@ -4,8 +4,10 @@ A verb's module has `HELP` (one line), `configure(parser)` (its arguments and ex
 the exit code). It imports what it needs inside `run`: `--help` answers before the engine is loaded.
 """
 
+import argparse
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from millrace.cli import (
     bench,
@@ -20,7 +22,7 @@ from millrace.cli import (
     version,
 )
 from millrace.cli.arguments import Parser
-from millrace.cli.codes import FAILED, INTERRUPTED, PIPE_CLOSED
+from millrace.cli.codes import DONE, FAILED, INTERRUPTED, PIPE_CLOSED
 from millrace.cli.terminal import Terminal
 from millrace.errors import ConfigError, MillraceError
 
@@ -45,7 +47,7 @@ names them.
 def build_parser() -> Parser:
     """Return the parser of the whole command line."""
     parser = Parser(prog="millrace", description="Move OpenTelemetry telemetry.", epilog=_EPILOG)
-    parser.add_argument("--version", action="version", version=_Version())
+    parser.add_argument("--version", action=_PrintVersion, nargs=0, help="print the version")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     for command in COMMANDS:
         name = command.__name__.rpartition(".")[2]
@@ -80,12 +82,11 @@ def _close_stdout() -> int:
     return PIPE_CLOSED
 
 
-class _Version(str):
-    """The version's text, looked up when it is printed."""
+class _PrintVersion(argparse.Action):
+    """`--version`, which looks the version up only when it is asked for."""
 
-    __slots__ = ()
-
-    def __mod__(self, _: object) -> str:
+    def __call__(self, *_: object) -> NoReturn:
         from millrace.cli.version import version_text
 
-        return version_text()
+        print(version_text())
+        sys.exit(DONE)

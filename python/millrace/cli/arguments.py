@@ -19,6 +19,7 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
 
     def __init__(self, prog: str) -> None:
         super().__init__(prog, max_help_position=28, width=min(100, shutil.get_terminal_size().columns - 2))
+        self._action_max_length = 14  # so that a command of ten letters has its help beside it
 
 
 class Parser(argparse.ArgumentParser):

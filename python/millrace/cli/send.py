@@ -118,7 +118,7 @@ def _exporter(arguments: argparse.Namespace) -> "dict[str, Any]":
     }
     if protocol == "http/json":
         settings["encoding"] = "json"
-    elif kind == "otlphttp" and endpoint and "://" not in endpoint:
+    if kind == "otlphttp" and endpoint and "://" not in endpoint:
         settings["endpoint"] = f"http://{endpoint}"
     pipeline = {"receivers": ["otlp"], "exporters": [kind]}
     config = {

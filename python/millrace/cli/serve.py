@@ -116,6 +116,7 @@ def _conclude(report: "StopReport", terminal: Terminal) -> None:
         (name, signal, row["received"], row["accepted"], sum(row["refused"].values()), row["rejected"])
         for name, rows in report.stats["receivers"].items()
         for signal, row in rows.items()
+        if row["received"]
     ]
     if rows:
         terminal.say(table(("receiver", "signal", "received", "accepted", "refused", "rejected"), rows))
@@ -123,6 +124,7 @@ def _conclude(report: "StopReport", terminal: Terminal) -> None:
         (name, signal, row["received"], row["exported"], sum(row["dropped"].values()), row["queued"])
         for name, rows in report.stats["exporters"].items()
         for signal, row in rows.items()
+        if row["received"]
     ]
     if rows:
         terminal.say(table(("exporter", "signal", "received", "exported", "dropped", "queued"), rows))

@@ -10,11 +10,13 @@ In a test suite, one line is enough::
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self, TypeAlias
 
 from millrace import _native
+from millrace.errors import GatewayError
 from millrace.gateway.config import Configuration, load
 
 __all__ = ["Address", "Gateway", "Stats", "StopReport"]
@@ -108,4 +110,5 @@ class Gateway:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self.stop()
+        with suppress(GatewayError):  # stopped within the block already
+            self.stop()
