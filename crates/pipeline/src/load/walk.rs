@@ -78,7 +78,7 @@ fn each<'a>(
 #[inline]
 pub(super) fn identity(signal: Signal, item: &[u8]) -> Option<Identity> {
     match signal {
-        Signal::Traces => ids(item, 1, 2),
+        Signal::Traces => first_ids(item).or_else(|| ids(item, 1, 2)),
         Signal::Logs => ids(item, 9, 10),
         Signal::Metrics => Fields::new(item)
             .filter(|field| matches!(field.number, 5 | 8 | 11))
@@ -92,6 +92,21 @@ pub(super) fn identity(signal: Signal, item: &[u8]) -> Option<Identity> {
             })
         }
     }
+}
+
+/// The ids of a span that begins with both, as encoders of all languages write it: no parsing.
+#[inline]
+fn first_ids(span: &[u8]) -> Option<Identity> {
+    const TRACE_ID: [u8; 2] = [1 << 3 | 2, 16];
+    const SPAN_ID: [u8; 2] = [2 << 3 | 2, 8];
+
+    let (generator, rest) = span.strip_prefix(&TRACE_ID)?.split_first_chunk()?;
+    let (_, rest) = rest.split_first_chunk::<8>()?;
+    let sequence = rest.strip_prefix(&SPAN_ID)?.first_chunk()?;
+    Some(Identity {
+        generator: u64::from_be_bytes(*generator),
+        sequence: u64::from_be_bytes(*sequence),
+    })
 }
 
 /// Reads no further than the second of the two ids.
