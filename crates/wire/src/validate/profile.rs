@@ -102,8 +102,9 @@ impl Dictionary {
                 None => false,
             };
             let content = entry.value.delimited();
-            let is_nameless = !is_first && entry.number == FUNCTION_TABLE && !has_name(content);
-            dictionary.broken |= is_nameless || is_first && !is_zero_value(entry.number, content);
+            // Joined requests bring further zero values, each at the start of its own stretch of the table.
+            let is_named = entry.number != FUNCTION_TABLE || has_name(content);
+            dictionary.broken |= (is_first || !is_named) && !is_zero_value(entry.number, content);
         }
         dictionary.broken = dictionary.broken
             || entries(request).any(|entry| !dictionary.covers_field(schema_of(&entry), &entry));
