@@ -6,7 +6,8 @@ A *request* is the body of an OTLP export: an `ExportTraceServiceRequest`, `Expo
 
 Every function validates the bytes it is given and raises :class:`millrace.errors.DecodeError`, which carries the byte
 offset of the fault. What is accepted is what a strict protobuf reader accepts: a known field with a wrong wire type is
-an error, unknown fields are kept, and attribute values nest up to 128 levels. The work happens without the GIL.
+an error, and so is a varint past 64 bits; unknown fields are kept, and attribute values nest up to 128 levels. The work
+happens without the GIL.
 """
 
 from collections.abc import Iterable

@@ -1,13 +1,22 @@
 """Every fault of a configuration is named with its line, its setting and a remedy: the cases are files nearby."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from millrace.errors import ConfigError
-from millrace.gateway.config import load
+from millrace.gateway.config import load, printing
+from tests.python.test_config import COLLECTOR
 
 CASES = sorted(Path(__file__).with_name("config_errors").glob("*.yaml"))
+
+
+FRAGMENTS = (
+    "null", "[]", "{}", "*http", "&http ", "${env:", "${x:-${y}}", "}", "\t", "1e9", "'", '"', ": ", "- ",
+    "<<: ", "\n", "  ", "!!str ", "|", "::1", "~", "[[", "{a: }", "#")  # fmt: skip
 
 
 def expected(case: Path) -> list[str]:
@@ -106,3 +115,18 @@ def test_a_mapping_has_places_without_lines() -> None:
 def test_a_python_object_that_no_file_can_hold_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"receivers\.otlp: expected a mapping, a list, text.*, got set"):
         load({"receivers": {"otlp": {1, 2}}})
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_a_mangled_configuration_is_read_or_refused_and_nothing_else(tmp_path: Path, data: st.DataObject) -> None:
+    text = COLLECTOR
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(text)))
+        piece = data.draw(st.sampled_from(FRAGMENTS) | st.text(max_size=5))
+        text = text[:at] + piece + text[at + data.draw(st.integers(0, 30)) :]
+    file = tmp_path / "mangled.yaml"
+    file.write_text(text, encoding="utf-8", errors="replace")
+
+    with suppress(ConfigError):
+        printing.to_yaml(load(file))

@@ -9,7 +9,7 @@ from millrace.gateway.config.pipelines import resolve_pipelines
 from millrace.gateway.config.problems import Place, Problems
 from millrace.gateway.config.sending import MEBIBYTE
 from millrace.gateway.config.settings import Values
-from millrace.gateway.config.telemetry import resolve_telemetry
+from millrace.gateway.config.telemetry import prometheus_address, resolve_telemetry
 
 __all__ = ["Sections", "check_listeners", "resolve", "used_components"]
 
@@ -82,4 +82,4 @@ def _listeners(used: Sections, service: Values) -> Iterator[tuple[Place, str]]:
         yield metrics.at("address"), metrics["address"]
     for reader in metrics["readers"] or ():
         for prometheus in filter(None, reader["pull"]["exporter"].values() if reader["pull"] else ()):
-            yield prometheus.at("port"), f"{prometheus['host']}:{prometheus['port']}"
+            yield prometheus.at("port"), prometheus_address(prometheus)

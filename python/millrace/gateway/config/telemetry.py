@@ -4,19 +4,38 @@ import os
 
 from millrace.gateway.config import exporters
 from millrace.gateway.config.components import Resolved
-from millrace.gateway.config.endpoints import LISTEN, URL, listen_address
+from millrace.gateway.config.endpoints import LISTEN, URL, listen_address, parse_host_port
 from millrace.gateway.config.kinds import Choice, Ignored, Integer, ListOf, MapOf, Schema, Secret, Text, Unsupported
 from millrace.gateway.config.problems import Place, Problems
 from millrace.gateway.config.settings import Group, Setting, Values
 from millrace.gateway.config.tree import Node, Scalar
 
-__all__ = ["TELEMETRY", "resolve_telemetry"]
+__all__ = ["TELEMETRY", "prometheus_address", "resolve_telemetry"]
 
 _FOREVER = Ignored("counters always have the names that the Collector's dashboards expect")
 _CREDENTIALS_IN_FILES = "use https:// and the machine's own authorities"
 
+
+def _host_fault(host: str) -> str | None:
+    try:
+        _, port = parse_host_port(_bracketed(host))
+    except ValueError as error:
+        return str(error)
+    return None if port is None else "the port is a setting of its own"
+
+
+def _bracketed(host: str) -> str:
+    """Return the host as it stands before a port: IPv6 in brackets."""
+    return f"[{host}]" if host.count(":") > 1 and not host.startswith("[") else host
+
+
+def prometheus_address(values: Values) -> str:
+    """Return `host:port` of a pull reader."""
+    return f"{_bracketed(values['host'])}:{values['port']}"
+
+
 _PROMETHEUS = Group(
-    Setting("host", Text("a host name or address"), "Address to listen on.", "localhost"),
+    Setting("host", Text("a host name or address", _host_fault), "Address to listen on.", "localhost"),
     Setting("port", Integer(0, 65_535), "Port to listen on; 0 lets the system choose.", 8_888),
     *(
         Setting(name, _FOREVER, "")
@@ -197,8 +216,7 @@ def _resolve_reader(reader: Values, place: Place, problems: Problems) -> Resolve
     if reader["pull"]:
         exporter = reader["pull"]["exporter"]
         prometheus = exporter["prometheus"] or exporter["prometheus/development"]
-        host = f"[{prometheus['host']}]" if ":" in prometheus["host"] else prometheus["host"]
-        return {"endpoint": listen_address(f"{host}:{prometheus['port']}")}
+        return {"endpoint": listen_address(prometheus_address(prometheus))}
     periodic = reader["periodic"]
     name, otlp = next((name, otlp) for name, otlp in periodic["exporter"].items() if otlp is not None)
     return {"interval_ms": periodic["interval"], "exporter": _resolve_push(name, otlp, place, problems)}
