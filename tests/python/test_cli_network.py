@@ -221,6 +221,19 @@ def test_an_interrupted_generator_reports_and_is_code_130() -> None:
     assert json.loads(result.out)["generator"]
 
 
+def test_an_interrupted_send_is_code_130(tmp_path: Path) -> None:
+    file = tmp_path / "a.otlp"
+    millrace("gen", "--items", 10, "--output", file)
+    with running("sink", "--http", "localhost:0", "--grpc", "none", "--hang", "after_reading") as sink:
+        endpoint = f"http://{sink.wait_for('http listens on ')}"
+        with running("send", file, "--endpoint", endpoint) as sender:
+            while not psutil.Process(sender.process.pid).net_connections():
+                assert sender.process.poll() is None
+            sender.process.send_signal(signal.SIGINT)
+
+            assert sender.end().code == 130
+
+
 def test_telemetrygen_flags_are_understood() -> None:
     with running("sink", "--http", "localhost:0", "--grpc", "none", "--json", "--items", 8) as sink:
         endpoint = sink.wait_for("http listens on ")

@@ -12,11 +12,32 @@ from millrace.gateway.config import load, printing
 from tests.python.test_config import COLLECTOR
 
 CASES = sorted(Path(__file__).with_name("config_errors").glob("*.yaml"))
-
-
 FRAGMENTS = (
-    "null", "[]", "{}", "*http", "&http ", "${env:", "${x:-${y}}", "}", "\t", "1e9", "'", '"', ": ", "- ",
-    "<<: ", "\n", "  ", "!!str ", "|", "::1", "~", "[[", "{a: }", "#")  # fmt: skip
+    "null",
+    "[]",
+    "{}",
+    "*http",
+    "&http ",
+    "${env:",
+    "${x:-${y}}",
+    "}",
+    "\t",
+    "1e9",
+    "'",
+    '"',
+    ": ",
+    "- ",
+    "<<: ",
+    "\n",
+    "  ",
+    "!!str ",
+    "|",
+    "::1",
+    "~",
+    "[[",
+    "{a: }",
+    "#",
+)
 
 
 def expected(case: Path) -> list[str]:
@@ -117,7 +138,7 @@ def test_a_python_object_that_no_file_can_hold_is_refused() -> None:
         load({"receivers": {"otlp": {1, 2}}})
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_mangled_configuration_is_read_or_refused_and_nothing_else(tmp_path: Path, data: st.DataObject) -> None:
     text = COLLECTOR

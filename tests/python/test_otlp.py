@@ -16,7 +16,7 @@ from millrace.otlp import SIGNALS, Action, AttributeValue, Level, Signal
 from tests.python.otlp_messages import REQUESTS, requests
 
 EXAMPLES = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 signals = pytest.mark.parametrize("signal", SIGNALS)
 

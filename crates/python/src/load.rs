@@ -1,9 +1,9 @@
 //! The load generator and the sink for Python: options and reports cross as JSON.
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use millrace_pipeline::load::{Behaviour, Run, RunOptions, Shape, Sink, SinkOptions, Template};
+use millrace_pipeline::load::{Run, RunOptions, Shape, Sink, SinkOptions, Template};
 use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -90,7 +90,7 @@ impl LoadTemplate {
 
 /// An OTLP server that counts.
 #[pyclass(frozen, module = "millrace._native")]
-pub(crate) struct LoadSink(Mutex<Option<Sink>>);
+pub(crate) struct LoadSink(Mutex<Option<Arc<Sink>>>);
 
 #[pymethods]
 impl LoadSink {
@@ -99,42 +99,37 @@ impl LoadSink {
     fn new(py: Python<'_>, options: &str) -> PyResult<Self> {
         let options: SinkOptions = from_json(options)?;
         let sink = door::leave(py, || Sink::start(&options).map_err(Error::Load))?;
-        Ok(Self(Mutex::new(Some(sink))))
+        Ok(Self(Mutex::new(Some(Arc::new(sink)))))
     }
 
     /// Returns host and port by protocol, `http` and `grpc`.
     fn addresses(&self) -> PyResult<BTreeMap<&'static str, (String, u16)>> {
-        self.with(|sink| {
-            let addresses = [("http", sink.http_address()), ("grpc", sink.grpc_address())];
-            let known = addresses
-                .into_iter()
-                .filter_map(|(protocol, address)| Some((protocol, address?)));
-            Ok(known
-                .map(|(protocol, address)| (protocol, (address.ip().to_string(), address.port())))
-                .collect())
-        })
+        let sink = self.sink()?;
+        let addresses = [("http", sink.http_address()), ("grpc", sink.grpc_address())];
+        let known = addresses
+            .into_iter()
+            .filter_map(|(protocol, address)| Some((protocol, address?)));
+        Ok(known
+            .map(|(protocol, address)| (protocol, (address.ip().to_string(), address.port())))
+            .collect())
     }
 
     /// Answers from now on as `behaviour` (JSON) says.
     fn behave(&self, behaviour: &str) -> PyResult<()> {
-        let behaviour: Behaviour = from_json(behaviour)?;
-        self.with(|sink| {
-            sink.behave(behaviour);
-            Ok(())
-        })
+        self.sink()?.behave(from_json(behaviour)?);
+        Ok(())
     }
 
     /// Returns all figures so far, as JSON.
-    fn report(&self) -> PyResult<String> {
-        self.with(|sink| to_json(&sink.report()))
+    fn report(&self, py: Python<'_>) -> PyResult<String> {
+        let sink = self.sink()?;
+        to_json(&door::leave(py, || Ok::<_, Error>(sink.report()))?)
     }
 
     /// Forgets all figures.
     fn reset(&self) -> PyResult<()> {
-        self.with(|sink| {
-            sink.reset();
-            Ok(())
-        })
+        self.sink()?.reset();
+        Ok(())
     }
 
     /// Waits until this many items have arrived; false when the time is over first.
@@ -142,17 +137,14 @@ impl LoadSink {
         let timeout = Duration::try_from_secs_f64(timeout_s).map_err(|_| {
             PyValueError::new_err("timeout_s must be a number of seconds, zero or more")
         })?;
-        door::leave(py, || {
-            let sink = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let sink = sink.as_ref().ok_or(Error::State(STOPPED))?;
-            Ok::<_, Error>(sink.wait_for_items(items, timeout))
-        })
+        let sink = self.sink()?;
+        door::leave(py, || Ok::<_, Error>(sink.wait_for_items(items, timeout)))
     }
 
     /// Closes the ports; returns the last figures, as JSON.
     fn stop(&self, py: Python<'_>) -> PyResult<String> {
-        let sink = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let sink = sink.ok_or(Error::State(STOPPED))?;
+        let sink = self.sink()?;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let report = door::leave(py, || {
             let report = sink.report();
             drop(sink);
@@ -163,11 +155,14 @@ impl LoadSink {
 }
 
 impl LoadSink {
-    fn with<T>(&self, work: impl FnOnce(&Sink) -> PyResult<T>) -> PyResult<T> {
-        match &*self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(sink) => work(sink),
-            None => Err(Error::State(STOPPED).into()),
-        }
+    /// The sink, unless it is stopped; the lock is not held while it is used.
+    fn sink(&self) -> PyResult<Arc<Sink>> {
+        let sink = self
+            .0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        Ok(sink.ok_or(Error::State(STOPPED))?)
     }
 }
 

@@ -55,7 +55,8 @@ impl Sender {
         })?
         .items;
         let place = self.place(py, 1)?;
-        let payload = Payload::from(Bytes::from_owner(request));
+        // A copy: the exporter's threads must not need Python to free it.
+        let payload = Payload::from(Bytes::copy_from_slice(&request));
         let ack = self.exporter.consume(Batch {
             signal: signal.0,
             items,
