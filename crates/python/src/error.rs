@@ -49,12 +49,13 @@ impl From<Error> for PyErr {
             }
             Error::Start(error) => raised(py, &GATEWAY_ERROR, "GatewayError", (error.to_string(),)),
             Error::State(sentence) => raised(py, &GATEWAY_ERROR, "GatewayError", (sentence,)),
-            Error::Load(LoadError::Options(sentence)) => PyValueError::new_err(sentence),
             Error::Load(LoadError::Network(sentence)) => {
                 raised(py, &UNREACHABLE_ERROR, "UnreachableError", (sentence,))
             }
             Error::Runtime(error) => PyOSError::new_err(error.to_string()),
-            Error::Argument(sentence) => PyValueError::new_err(sentence),
+            Error::Argument(sentence) | Error::Load(LoadError::Options(sentence)) => {
+                PyValueError::new_err(sentence)
+            }
             Error::Codec(error) => raised(
                 py,
                 &DECODE_ERROR,
