@@ -56,6 +56,7 @@ struct Blueprint {
     receiver: OtlpReceiver,
     limits: Limits,
     idle: Duration,
+    head: Duration,
     max_connection_age: Option<Duration>,
     max_concurrent_streams: u32,
     tls: Option<Arc<rustls::ServerConfig>>,
@@ -262,11 +263,21 @@ fn blueprints(
         admission: Duration::from_millis(config.admission_timeout_ms),
         body: Duration::from_millis(receiver.body_timeout_ms),
     };
-    let blueprint = |request_bytes, idle_ms, age: Option<u64>, streams, tls| {
+    // What both protocols can do does not depend on the port: each port serves both (H11).
+    let streams = receiver
+        .grpc
+        .as_ref()
+        .map_or(1000, |grpc| grpc.max_concurrent_streams);
+    let (idle_ms, head_ms) = receiver.http.as_ref().map_or((60_000, 10_000), |http| {
+        (http.idle_timeout_ms, http.header_timeout_ms)
+    });
+    let blueprint = |request_bytes, age: Option<u64>, tls| {
         Arc::new(Blueprint {
             receiver: receiver.clone(),
             limits: limits(request_bytes),
-            idle: Duration::from_millis(idle_ms),
+            // hyper's clock for the silence runs on until a head is complete.
+            idle: Duration::from_millis(idle_ms.max(head_ms)),
+            head: Duration::from_millis(head_ms),
             max_connection_age: age.map(Duration::from_millis),
             max_concurrent_streams: streams,
             tls,
@@ -280,27 +291,13 @@ fn blueprints(
             .map(|tls| tls::server_config(&setting, tls))
             .transpose()
     };
-    // What both protocols can do does not depend on the port: each port serves both (H11).
-    let streams = receiver
-        .grpc
-        .as_ref()
-        .map_or(1000, |grpc| grpc.max_concurrent_streams);
-    let idle_ms = receiver.http.as_ref().map_or(60_000, |http| {
-        http.idle_timeout_ms.max(http.header_timeout_ms)
-    });
     let mut found = Vec::new();
     if let Some(grpc) = &receiver.grpc {
         let tls = tls_of("grpc", &grpc.tls)?;
         found.push((
             "grpc",
             grpc.endpoint.clone(),
-            blueprint(
-                grpc.max_request_bytes,
-                idle_ms,
-                grpc.max_connection_age_ms,
-                streams,
-                tls,
-            ),
+            blueprint(grpc.max_request_bytes, grpc.max_connection_age_ms, tls),
         ));
     }
     if let Some(http) = &receiver.http {
@@ -308,7 +305,7 @@ fn blueprints(
         found.push((
             "http",
             http.endpoint.clone(),
-            blueprint(http.max_request_bytes, idle_ms, None, streams, tls),
+            blueprint(http.max_request_bytes, None, tls),
         ));
     }
     Ok(found)
@@ -386,8 +383,10 @@ impl Worker {
             }
         };
         close.send_replace(true);
+        // Clients that dawdle must not use up the time that the exporters need for what is held.
+        let half = Instant::now() + deadline.saturating_duration_since(Instant::now()) / 2;
         let ended = async { while listeners.join_next().await.is_some() {} };
-        let _ = timeout_at(deadline, ended).await;
+        let _ = timeout_at(half, ended).await;
         graph.shutdown(deadline).await;
         let answered = async { while listeners.join_next().await.is_some() {} };
         let _ = timeout_at(Instant::now() + LAST_ANSWERS, answered).await;
@@ -420,6 +419,7 @@ impl Worker {
             paths,
             max_concurrent_streams: blueprint.max_concurrent_streams,
             idle: blueprint.idle,
+            head: blueprint.head,
             max_connection_age: blueprint.max_connection_age,
             tls: blueprint.tls.clone(),
             connections: Arc::clone(&blueprint.connections),

@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use super::client_stream::{ClientStream, Progress};
 use super::{Intake, Limits};
 use super::{grpc, http as http_protocol};
 use crate::config::{SignalMap, StartError};
@@ -30,7 +31,7 @@ const BACKLOG: i32 = 1024;
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// A pause after the process ran out of file descriptors: accepting again at once would only spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
-/// A client that sends its first byte alone is looked at again after this time.
+/// A client that sends its first byte alone is looked at again after this time, then after twice as long, and so on.
 const SECOND_BYTE_PAUSE: Duration = Duration::from_millis(2);
 /// HTTP/2 windows: two large batches on a stream and a few streams on a connection, so that a sender
 /// never waits for a window update in the middle of a request.
@@ -53,8 +54,10 @@ pub(crate) struct Endpoint {
     pub(crate) paths: SignalMap,
     /// Requests in flight on one HTTP/2 connection.
     pub(crate) max_concurrent_streams: u32,
-    /// Longest silence of a connection, and longest time for the head of a request.
+    /// Longest silence of a connection between two requests.
     pub(crate) idle: Duration,
+    /// Longest time for the head of a request, from its first byte.
+    pub(crate) head: Duration,
     /// Age at which a connection is closed gracefully.
     pub(crate) max_connection_age: Option<Duration>,
     /// TLS, unless absent.
@@ -225,7 +228,7 @@ async fn connection(
     match &endpoint.tls {
         None => {
             let version = tokio::select! {
-                version = timeout(endpoint.idle, first_bytes(&stream)) => version,
+                version = timeout(endpoint.idle, first_bytes(&stream, endpoint.head)) => version,
                 _ = stopping.wait_for(|stop| *stop) => return,
             };
             if let Ok(Ok(version)) = version {
@@ -234,7 +237,11 @@ async fn connection(
         }
         Some(tls) => {
             let handshake = TlsAcceptor::from(Arc::clone(tls)).accept(stream);
-            if let Ok(Ok(stream)) = timeout(HANDSHAKE, handshake).await {
+            let stream = tokio::select! {
+                stream = timeout(HANDSHAKE, handshake) => stream,
+                _ = stopping.wait_for(|stop| *stop) => return,
+            };
+            if let Ok(Ok(stream)) = stream {
                 let h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 let version = if h2 {
                     Version::HTTP_2
@@ -250,12 +257,19 @@ async fn connection(
 /// Tells HTTP/2 with prior knowledge ("PRI * HTTP/2.0") from HTTP/1.1 by the second byte.
 ///
 /// hyper can detect the version too, but waits for ever for a client that sends nothing (S5).
-async fn first_bytes(stream: &TcpStream) -> io::Result<Version> {
+async fn first_bytes(stream: &TcpStream, head_timeout: Duration) -> io::Result<Version> {
     let mut bytes = [0; 2];
+    let mut pause = SECOND_BYTE_PAUSE;
     loop {
         match stream.peek(&mut bytes).await? {
             0 => return Err(io::ErrorKind::UnexpectedEof.into()),
-            1 if bytes.starts_with(b"P") => sleep(SECOND_BYTE_PAUSE).await,
+            1 if bytes.starts_with(b"P") => {
+                sleep(pause).await;
+                pause *= 2;
+                if pause > head_timeout {
+                    return Err(io::ErrorKind::TimedOut.into());
+                }
+            }
             _ if bytes == *b"PR" => return Ok(Version::HTTP_2),
             _ => return Ok(Version::HTTP_11),
         }
@@ -270,9 +284,12 @@ async fn serve_connection<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let progress = Arc::new(Progress::default());
     let service = service_fn(|request: Request<Incoming>| {
         let endpoint = Arc::clone(endpoint);
+        let in_progress = progress.start();
         async move {
+            let _in_progress = in_progress;
             let Endpoint {
                 intake,
                 limits,
@@ -287,20 +304,21 @@ async fn serve_connection<S>(
         }
     });
     let builder = protocol(endpoint, version);
+    let is_http2 = version == Version::HTTP_2;
+    let stream = ClientStream::new(stream, Arc::clone(&progress), is_http2, endpoint.head);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let age = endpoint.max_connection_age.map_or_else(
         || Instant::now() + Duration::from_secs(86_400 * 365),
         |age| Instant::now() + age,
     );
-    let mut leaving = false;
+    let mut is_aged = false;
     loop {
         tokio::select! {
             // The outcome is a connection error at most: requests that were cut off are in the books.
             _ = connection.as_mut() => return,
-            _ = stopping.wait_for(|stop| *stop), if !leaving => {}
-            () = tokio::time::sleep_until(age), if !leaving => {}
+            _ = stopping.wait_for(|stop| *stop), if !progress.is_leaving() => progress.leave(),
+            () = tokio::time::sleep_until(age), if !is_aged => is_aged = true,
         }
-        leaving = true;
         connection.as_mut().graceful_shutdown();
     }
 }
@@ -310,10 +328,9 @@ fn protocol(endpoint: &Endpoint, version: Version) -> auto::Builder<TokioExecuto
     builder
         .http1()
         .timer(TokioTimer::new())
-        // hyper counts the silence between two requests as part of the next head.
+        // hyper counts the silence between two requests as part of the next head; `ClientStream` counts the head alone.
         .header_read_timeout(endpoint.idle)
-        .max_buf_size(HTTP1_BUFFER)
-        .pipeline_flush(true);
+        .max_buf_size(HTTP1_BUFFER);
     builder
         .http2()
         .timer(TokioTimer::new())

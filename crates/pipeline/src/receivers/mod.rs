@@ -1,4 +1,5 @@
 //! Receivers: one shared intake, and one file for each protocol that leads to it.
+mod client_stream;
 mod grpc;
 mod http;
 mod intake;
