@@ -1,0 +1,56 @@
+"""`python -m benchmarks`: measure, keep the results as JSON, and render the pages that show them."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import core, network_io, readme, report
+from benchmarks.gateways import PEERS
+from benchmarks.machine import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+RESULTS = ROOT / "benchmarks" / "results"
+
+
+def main() -> int:
+    """Parse the command line and do it."""
+    suites: dict[str, Callable[..., dict[str, Any]]] = {core.NAME: core.run, network_io.NAME: network_io.run}
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    measure = commands.add_parser("run", help="measure one suite or all, then render")
+    measure.add_argument("suite", nargs="?", choices=sorted(suites), help="the suite; all unless given")
+    measure.add_argument("--quick", action="store_true", help="one short run of each: to try, not to publish")
+    measure.add_argument("--peers", nargs="*", choices=sorted(PEERS), default=sorted(PEERS), help="whom to compare")
+    commands.add_parser("render", help="write docs/benchmarks.md and the README's table from the kept results")
+    arguments = parser.parse_args()
+    if arguments.command != "render":
+        chosen = getattr(arguments, "suite", None)
+        quick, peers = getattr(arguments, "quick", False), getattr(arguments, "peers", sorted(PEERS))
+        for name in [chosen] if chosen else sorted(suites):
+            keep(suites[name](quick=quick, peers=peers))
+    render()
+    return 0
+
+
+def keep(results: dict[str, Any]) -> None:
+    """Write the results of one suite."""
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"{results['suite']}.json"
+    file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    print(f"kept in {file.relative_to(ROOT)}", file=sys.stderr)
+
+
+def render() -> None:
+    """Write every document that shows figures."""
+    results = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in sorted(RESULTS.glob("*.json"))}
+    report.write(results, ROOT / "docs")
+    readme.write(results, ROOT / "README.md")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,166 @@
+"""The suite `network_io`: what a gateway on one CPU forwards, at what cost, and how it behaves beyond its limits."""
+
+from __future__ import annotations
+
+import statistics
+import sys
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from benchmarks import machine
+from benchmarks.gateways import PEERS, AbsentError, Gateway, Millrace
+from benchmarks.measured import StartError
+from benchmarks.rig import Load, Rig, Way
+from benchmarks.worker import WorkerError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+NAME = "network_io"
+
+# As many requests in flight as a gateway needs to be busy all the time, over connections as clients open them.
+HTTP = Load(protocol="http", connections=8)
+GRPC = Load(protocol="grpc", connections=4, in_flight=2)
+
+SATURATION: dict[str, tuple[Load, Way]] = {
+    "http-none-300": (replace(HTTP, bytes_per_span=300), Way()),
+    "http-none-800": (HTTP, Way()),
+    "grpc-none-800": (GRPC, Way(protocol="grpc")),
+    "http-gzip-zstd-800": (replace(HTTP, compression="gzip", requests=800, duration_s=30.0), Way(compression="zstd")),
+    "http-none-800-queue": (HTTP, Way(acknowledge="queue")),
+}
+"""Closed loop: as fast as answers come."""
+
+RATE_SPANS_PER_S = 100_000
+RATES: dict[str, tuple[Load, Way]] = {
+    "100k-http": (replace(HTTP, spans_per_second=RATE_SPANS_PER_S), Way()),
+    "100k-grpc": (replace(GRPC, spans_per_second=RATE_SPANS_PER_S), Way(protocol="grpc")),
+}
+"""Open loop at a fixed rate."""
+
+LATENCIES: dict[str, tuple[Load, Way]] = {
+    "latency-end-to-end": (HTTP, Way()),
+    "latency-queue": (HTTP, Way(acknowledge="queue")),
+}
+"""Open loop at half of what the same gateway forwards at most."""
+
+BUDGET_MIB = 16
+OFFERED = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+CROWD = replace(HTTP, connections=128, timeout_s=5.0)
+"""So many clients that offering more than saturation reaches the gateway, rather than waiting in the sender."""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """What is measured, for one gateway or for all."""
+
+    name: str
+    load: Load
+    way: Way
+    behaviour: Mapping[str, object] | None = None
+    """How the sink answers; at once and with OK unless given."""
+
+
+@dataclass
+class Suite:
+    """One execution of the suite."""
+
+    rig: Rig
+    gateways: Sequence[Gateway]
+    runs: int
+    seconds: float
+    trials: list[dict[str, Any]]
+
+    def measure(self, scenario: Scenario, gateways: Iterable[Gateway] | None = None) -> None:
+        """Measure one scenario, the gateways in turn within each run."""
+        load, way = scenario.load, scenario.way
+        scenario = replace(scenario, load=load if load.requests else replace(load, duration_s=self.seconds))
+        for run in range(self.runs):
+            for gateway in self.gateways if gateways is None else gateways:
+                if gateway.supports(self.rig.route(load, way)):
+                    self.trial(scenario, gateway, run)
+
+    def trial(self, scenario: Scenario, gateway: Gateway, run: int) -> None:
+        """Measure once, and keep the figures or the reason why there are none."""
+        trial: dict[str, Any] = {"scenario": scenario.name, "gateway": gateway.name, "run": run}
+        trial["offered_spans_per_s"] = scenario.load.spans_per_second
+        try:
+            trial |= self.rig.measure(gateway, scenario.load, scenario.way, scenario.behaviour)
+        except (StartError, WorkerError) as error:
+            trial["error"] = str(error)
+        self.keep(trial)
+
+    def keep(self, trial: dict[str, Any]) -> None:
+        """Append one trial and show that it is done."""
+        self.trials.append(trial)
+        rate = trial.get("spans_per_s", 0.0)
+        cost = trial.get("spans_per_cpu_s", 0.0)
+        said = trial.get("error", f"{rate:12,.0f} spans/s {cost:12,.0f} spans/CPU s")
+        print(f"{trial['scenario']:24} {trial['gateway']:10} run {trial['run']} {said}", file=sys.stderr, flush=True)
+
+    def saturation(self, scenario: str, gateway: Gateway) -> float:
+        """Return the median of what a gateway forwards in a scenario that has been measured."""
+        rates = [
+            trial["spans_per_s"]
+            for trial in self.trials
+            if trial["scenario"] == scenario and trial["gateway"] == gateway.name and "error" not in trial
+        ]
+        return statistics.median(rates) if rates else 0.0
+
+    def latencies(self) -> None:
+        """Measure latency at half of each gateway's own saturation."""
+        for name, (load, way) in LATENCIES.items():
+            for gateway in self.gateways:
+                rate = self.saturation("http-none-800", gateway) / 2
+                if rate:
+                    self.measure(Scenario(name, replace(load, spans_per_second=rate), way), [gateway])
+
+    def beyond_saturation(self, millrace: Gateway) -> None:
+        """Offer all rates from nothing to twice saturation, and take the sink away, within a small budget."""
+        way = Way(budget_mib=BUDGET_MIB)
+        for run in range(self.runs):
+            idle = {"scenario": "offered-0", "gateway": millrace.name, "run": run, "offered_spans_per_s": 0.0}
+            self.keep(idle | self.rig.idle(millrace, way, self.seconds))
+        self.measure(Scenario("budget-saturation", CROWD, way), [millrace])
+        most = self.saturation("budget-saturation", millrace)
+        for share in OFFERED:
+            self.measure(Scenario(f"offered-{share}", replace(CROWD, spans_per_second=most * share), way), [millrace])
+        load = replace(CROWD, spans_per_second=most / 2)
+        failing: dict[str, dict[str, object]] = {
+            "sink-slow": {"items_per_second": most / 8},
+            "sink-stopped": {"hang": "before_reading"},
+            "sink-refuses": {"refuse": {"status": 503}},
+        }
+        for name, behaviour in failing.items():
+            self.measure(Scenario(name, load, way, behaviour), [millrace])
+
+
+def run(*, quick: bool, peers: Sequence[str]) -> dict[str, Any]:
+    """Measure everything and return the results as they are kept in a file."""
+    described = machine.describe()
+    gateways: list[Gateway] = []
+    versions: dict[str, str] = {}
+    absent: dict[str, str] = {}
+    for gateway in (Millrace(), *(PEERS[name]() for name in peers)):
+        try:
+            versions[gateway.name] = gateway.install()
+            gateways.append(gateway)
+        except AbsentError as error:
+            absent[gateway.name] = str(error)
+            print(f"absent: {gateway.name}: {error}", file=sys.stderr)
+    with Rig() as rig:
+        suite = Suite(rig, gateways, runs=1 if quick else 5, seconds=2.0 if quick else 5.0, trials=[])
+        for name, (load, way) in (SATURATION | RATES).items():
+            suite.measure(Scenario(name, load, way))
+        suite.latencies()
+        suite.beyond_saturation(gateways[0])
+        return {
+            "suite": NAME,
+            "quick": quick,
+            "machine": described,
+            "cpus": {"gateway": sorted(rig.gateway_cpus), "load": sorted(rig.load_cpus)},
+            "versions": versions,
+            "absent": absent,
+            "budget_mib": BUDGET_MIB,
+            "trials": suite.trials,
+        }
