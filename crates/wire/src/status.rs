@@ -130,8 +130,11 @@ impl Status {
                 r#"{{"@type":"{RETRY_INFO}","retryDelay":"{delay}"}}"#
             ));
         }
-        let details = details.join(",");
-        format!(r#"{{"code":{code},"message":{message},"details":[{details}]}}"#).into_bytes()
+        let details = match details.join(",") {
+            none if none.is_empty() => none,
+            some => format!(r#","details":[{some}]"#),
+        };
+        format!(r#"{{"code":{code},"message":{message}{details}}}"#).into_bytes()
     }
 
     /// Reads a status in JSON, as tolerant as [`decode`](Self::decode).
