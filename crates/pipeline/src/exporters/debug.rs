@@ -267,3 +267,96 @@ fn any_value(value: &Value) -> String {
         _ => plain(inner),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::batch::Payload;
+
+    fn describe_json(signal: Signal, json: &str, verbosity: Verbosity) -> String {
+        let request = millrace_wire::request_from_json(signal, json.as_bytes()).unwrap();
+        let items = millrace_wire::count(signal, &request);
+        let payload = Payload::from(Bytes::from(request));
+        let batch = Batch {
+            signal,
+            items,
+            payload,
+        };
+        describe(&batch, verbosity)
+    }
+
+    const SPAN: &str = r#"{"resourceSpans":[{"resource":{"attributes":[{"key":"service.name","value":{"stringValue":"shop"}}]},
+        "scopeSpans":[{"scope":{"name":"lib","version":"1"},"spans":[{"traceId":"0102030405060708090a0b0c0d0e0f10",
+        "spanId":"0102030405060708","name":"GET /","startTimeUnixNano":"1000000000","endTimeUnixNano":"1012345678",
+        "attributes":[{"key":"ok","value":{"boolValue":true}},{"key":"sizes","value":{"arrayValue":{"values":[{"intValue":"1"},{"doubleValue":2.5}]}}}],
+        "events":[{"name":"retry"}],"status":{"code":2,"message":"late"}}]}]}]}"#;
+
+    #[test]
+    fn basic_is_one_line_a_batch() {
+        let text = describe_json(Signal::Traces, SPAN, Verbosity::Basic);
+        assert!(text.starts_with("traces: 1 spans, "), "{text}");
+        assert_eq!(text.lines().count(), 1);
+    }
+
+    #[test]
+    fn normal_is_one_line_more_for_each_item() {
+        let text = describe_json(Signal::Traces, SPAN, Verbosity::Normal);
+        let expected = "  span \"GET /\" trace=0102030405060708090a0b0c0d0e0f10 id=0102030405060708 12.345 ms error \"late\"";
+        assert_eq!(text.lines().skip(1).collect::<Vec<_>>(), [expected]);
+    }
+
+    #[test]
+    fn detailed_shows_every_attribute() {
+        let text = describe_json(Signal::Traces, SPAN, Verbosity::Detailed);
+        for line in [
+            "  resource",
+            "    service.name = \"shop\"",
+            "  scope lib 1",
+            "    ok = true",
+            "    sizes = [1, 2.5]",
+            "    event \"retry\"",
+        ] {
+            assert!(
+                text.lines().any(|shown| shown == line),
+                "{line:?} in {text}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_data_point_and_log_record_has_its_line() {
+        let metrics = r#"{"resourceMetrics":[{"scopeMetrics":[{"metrics":[{"name":"cpu","unit":"1","gauge":{"dataPoints":[{"asDouble":0.5},{"asInt":"7"}]}},
+            {"name":"size","histogram":{"dataPoints":[{"count":"3","sum":6}]}}]}]}]}"#;
+        let text = describe_json(Signal::Metrics, metrics, Verbosity::Normal);
+        let lines: Vec<_> = text.lines().skip(1).collect();
+        assert_eq!(
+            lines,
+            [
+                "  gauge cpu \"1\" 0.5",
+                "  gauge cpu \"1\" 7",
+                "  histogram size \"\" count=3 sum=6"
+            ]
+        );
+
+        let logs = r#"{"resourceLogs":[{"scopeLogs":[{"logRecords":[{"severityText":"WARN","body":{"kvlistValue":{"values":[{"key":"a","value":{"stringValue":"b"}}]}}}]}]}]}"#;
+        let text = describe_json(Signal::Logs, logs, Verbosity::Normal);
+        assert_eq!(text.lines().nth(1), Some("  log WARN {a: \"b\"}"));
+    }
+
+    #[test]
+    fn s14_what_strangers_wrote_cannot_steer_the_terminal() {
+        let hostile = SPAN
+            .replace("GET /", "\\u001b[31m\\r\\nfake")
+            .replace("service.name", "a\\nb");
+        let text = describe_json(Signal::Traces, &hostile, Verbosity::Detailed);
+        assert!(
+            !text
+                .chars()
+                .any(|character| character.is_control() && character != '\n'),
+            "{text:?}"
+        );
+        assert!(text.contains("a\\nb = \"shop\""), "{text}");
+    }
+}

@@ -11,6 +11,8 @@ use super::walk::{self, Identity, Malformed};
 
 /// How many holes a report lists for each generator; the count of missing items covers all.
 const HOLES_MAX: usize = 8;
+/// No generator counts so far, and the random ids of other telemetry are nearly always beyond.
+const FOREIGN: u64 = 1 << 48;
 
 /// The counts of one sink.
 #[derive(Debug, Default)]
@@ -55,7 +57,7 @@ impl Tally {
         let mut run: Option<Span> = None;
         let walked = walk::items(signal, request, &mut |item| {
             items += 1;
-            match (walk::identity(signal, item), &mut run) {
+            match (walk::identity(signal, item).filter(|found| found.sequence < FOREIGN), &mut run) {
                 (
                     Some(Identity {
                         generator,

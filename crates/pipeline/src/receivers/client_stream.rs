@@ -148,7 +148,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
             Poll::Pending => this
                 .poll_head_deadline(context)
                 .map(|()| Err(io::ErrorKind::TimedOut.into())),
-            failed => failed,
+            failed @ Poll::Ready(_) => failed,
         }
     }
 }

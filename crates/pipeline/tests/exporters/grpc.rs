@@ -124,8 +124,12 @@ async fn x1_every_code_with_and_without_retry_info_ends_as_the_table_says() {
         for details in [None, Some(details(0)), Some(details(2))] {
             let retried = match code {
                 Code::ResourceExhausted => details.is_some(),
-                Code::Cancelled | Code::DeadlineExceeded | Code::Aborted => true,
-                Code::OutOfRange | Code::Unavailable | Code::DataLoss => true,
+                Code::Cancelled
+                | Code::DeadlineExceeded
+                | Code::Aborted
+                | Code::OutOfRange
+                | Code::Unavailable
+                | Code::DataLoss => true,
                 _ => false,
             };
             let endpoint = Endpoint::start(move |_, _| {

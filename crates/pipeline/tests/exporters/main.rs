@@ -7,6 +7,7 @@
 
 mod books;
 mod compression;
+mod destination;
 mod endpoint;
 mod files;
 mod folder;

@@ -1,107 +1,16 @@
 //! The sending machine under a paused clock, with a destination that answers as a test says.
-use std::future::Future;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use millrace_pipeline::batch::Payload;
 use millrace_pipeline::component::{Ack, Consumer, Outcome, Reason};
-use millrace_pipeline::config::Sending;
-use millrace_pipeline::exporters::sender::Sender;
-use millrace_pipeline::exporters::transport::{Failure, Transport};
-use millrace_pipeline::ledger::Ledger;
+use millrace_pipeline::exporters::transport::Failure;
 use millrace_wire::{PartialSuccess, Signal};
 use tokio::time::{Instant, sleep};
 
 use crate::books;
+use crate::destination::{Destination, bad_data, exporter, takes_all, unavailable};
 use crate::requests::{batch, span_batch, spans};
 use crate::settings::{retrying, sending};
-
-type Verdict = Result<Option<PartialSuccess>, Failure>;
-type Script = dyn Fn(usize, &[u8]) -> Verdict + Send + Sync;
-
-/// A destination that takes `latency` for each request and then answers by its script.
-#[derive(Clone)]
-struct Destination {
-    calls: Arc<Mutex<Vec<(Duration, Bytes)>>>,
-    began: Instant,
-    latency: Duration,
-    script: Arc<Script>,
-}
-
-impl Destination {
-    fn new(
-        latency_ms: u64,
-        script: impl Fn(usize, &[u8]) -> Verdict + Send + Sync + 'static,
-    ) -> Self {
-        Self {
-            calls: Arc::default(),
-            began: Instant::now(),
-            latency: Duration::from_millis(latency_ms),
-            script: Arc::new(script),
-        }
-    }
-
-    fn bodies(&self) -> Vec<Bytes> {
-        self.calls
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|(_, body)| body.clone())
-            .collect()
-    }
-
-    /// When each request arrived.
-    fn times_ms(&self) -> Vec<u128> {
-        self.calls
-            .lock()
-            .unwrap()
-            .iter()
-            .map(|(at, _)| at.as_millis())
-            .collect()
-    }
-}
-
-impl Transport for Destination {
-    fn send(&self, _: Signal, request: &Payload) -> impl Future<Output = Verdict> + Send {
-        let body = request.to_contiguous();
-        let number = {
-            let mut calls = self.calls.lock().unwrap();
-            calls.push((self.began.elapsed(), body.clone()));
-            calls.len() - 1
-        };
-        async move {
-            sleep(self.latency).await;
-            (self.script)(number, &body)
-        }
-    }
-}
-
-fn exporter(destination: &Destination, settings: &Sending) -> (Sender<Destination>, Arc<Ledger>) {
-    let ledger = Arc::default();
-    let exporter = Sender::new(destination.clone(), settings, books::context(&ledger)).unwrap();
-    (exporter, ledger)
-}
-
-fn takes_all() -> impl Fn(usize, &[u8]) -> Verdict {
-    |_, _| Ok(None)
-}
-
-fn unavailable(retry_after: Option<Duration>) -> Verdict {
-    Err(Failure::Retryable {
-        message: "503".to_owned(),
-        retry_after,
-        content: false,
-    })
-}
-
-fn bad_data() -> Verdict {
-    Err(Failure::Permanent {
-        reason: Reason::DestinationRefused,
-        message: "400".to_owned(),
-        content: true,
-    })
-}
 
 fn holds(body: &[u8], text: &str) -> bool {
     body.windows(text.len())
@@ -494,10 +403,9 @@ async fn x11_a_shutdown_delivers_what_waits_and_takes_what_still_comes() {
     let shutdown = exporter.shutdown(Instant::now() + Duration::from_secs(60));
     let late = async {
         sleep(Duration::from_millis(500)).await;
-        exporter.consume(span_batch(&["late"]))
+        acks.push(exporter.consume(span_batch(&["late"])));
     };
-    let ((), ack) = tokio::join!(shutdown, late);
-    acks.push(ack);
+    tokio::join!(shutdown, late);
 
     assert_eq!(books::spans(&ledger), (6, 0, 0));
     assert!(all(acks).await.iter().all(Result::is_ok));
@@ -554,11 +462,11 @@ async fn the_books_add_up_whatever_the_destination_answers() {
                 message: "413".to_owned(),
             }),
             4 => Ok(Some(PartialSuccess {
-                rejected: (number % 5) as i64,
+                rejected: i64::try_from(number % 5).unwrap(),
                 message: String::new(),
             })),
             5 if body.len() > 500 => Err(Failure::Retryable {
-                message: "".to_owned(),
+                message: String::new(),
                 retry_after: None,
                 content: true,
             }),
