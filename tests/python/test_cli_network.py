@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from tests.python.commands import gateway_file, millrace, running
+from tests.python.test_cli_files import a_span, framed
 
 MEBIBYTE = 1 << 20
 
@@ -206,6 +207,18 @@ def test_a_sink_that_misses_items_is_code_1(tmp_path: Path) -> None:
 
     assert result.code == 1
     assert "100 different, 100 missing" in result.out
+
+
+def test_telemetry_of_others_is_counted_and_not_missed(tmp_path: Path) -> None:
+    file = tmp_path / "a.otlp"
+    file.write_bytes(framed(a_span(name="somebody else's")))
+    with running("sink", "--http", "localhost:0", "--grpc", "none", "--items", 1) as sink:
+        millrace("send", file, "--endpoint", f"http://{sink.wait_for('http listens on ')}")
+        result = sink.end()
+
+    assert result.code == 0
+    assert "0 different, 0 missing" in result.out
+    assert "unknown    1" in result.out
 
 
 def test_an_interrupted_generator_reports_and_is_code_130() -> None:

@@ -57,7 +57,10 @@ impl Tally {
         let mut run: Option<Span> = None;
         let walked = walk::items(signal, request, &mut |item| {
             items += 1;
-            match (walk::identity(signal, item).filter(|found| found.sequence < FOREIGN), &mut run) {
+            match (
+                walk::identity(signal, item).filter(|found| found.sequence < FOREIGN),
+                &mut run,
+            ) {
                 (
                     Some(Identity {
                         generator,
