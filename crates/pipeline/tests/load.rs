@@ -1,4 +1,11 @@
 //! The load generator against the counting sink: what one sends the other knows.
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    clippy::similar_names,
+    reason = "a test fails by panicking, and its sizes are small"
+)]
+
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
