@@ -336,7 +336,7 @@ mod tests {
             [
                 "  gauge cpu \"1\" 0.5",
                 "  gauge cpu \"1\" 7",
-                "  histogram size \"\" count=3 sum=6"
+                "  histogram size \"\" count=3 sum=6.0"
             ]
         );
 
