@@ -87,7 +87,9 @@ def test_a_client_that_vanishes_in_the_middle_of_a_body_leaves_nothing_behind(de
                 wait_until(lambda: used_bytes(default) > 0, "the gateway has set memory aside")
         wait_until(lambda: used_bytes(default) == 0, "the memory of the client that went is free")
 
-    assert receiver_books(default, "traces") == before
+    after = receiver_books(default, "traces")
+    assert after["received"] == before["received"]
+    assert after["refused_requests"]["client_gone"] == before["refused_requests"].get("client_gone", 0) + 20
     assert is_served(default)
 
 
@@ -180,6 +182,21 @@ def test_s5_many_slow_clients_leave_the_service_to_others(default: Gateway) -> N
             connection = stack.enter_context(RawConnection(address(default, "http")))
             connection.send(b"POST" if number % 2 else b"POST /v1/traces HTTP/1.1\r\nContent-Length: 9\r\n\r\n1")
         assert is_served(default)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"), [(b"\x0f", "malformed"), (bytes(MEBIBYTE + 1), "too_large"), (None, "deadline_exceeded")]
+)
+def test_a_request_whose_items_nobody_could_count_is_counted_with_its_reason(
+    strict: Gateway, body: bytes | None, reason: str
+) -> None:
+    before = receiver_books(strict, "metrics")["refused_requests"].get(reason, 0)
+    with RawConnection(address(strict, "http")) as connection:
+        connection.head("metrics", content_length=9 if body is None else len(body))
+        connection.send(body or b"")
+        assert connection.answer().status in {400, 408, 413}
+
+    assert receiver_books(strict, "metrics")["refused_requests"][reason] == before + 1
 
 
 def test_f12_bombs_at_once_are_all_refused_and_the_service_lives(strict: Gateway) -> None:

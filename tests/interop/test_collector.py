@@ -92,7 +92,10 @@ def test_the_collector_sends_to_the_gateway(
     wait_until(lambda: len(sink.names(signal)) >= ITEMS, f"all {signal} have arrived")
 
     assert_arrived(sink, signal, message)
-    assert gateway.stats()["receivers"]["otlp"][signal]["accepted"] == accepted + ITEMS
+    wait_until(
+        lambda: gateway.stats()["receivers"]["otlp"][signal]["accepted"] == accepted + ITEMS,
+        "the gateway knows that everything has arrived",
+    )
 
 
 @pytest.fixture(scope="module")

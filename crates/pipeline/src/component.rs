@@ -88,6 +88,8 @@ pub enum Reason {
     DeadlineExceeded,
     /// The items break the OTLP data model.
     InvalidData,
+    /// The request is not OTLP.
+    Malformed,
     /// The file could not be written.
     WriteFailed,
 }
@@ -108,6 +110,7 @@ impl Reason {
             Self::ClientGone => "client_gone",
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::InvalidData => "invalid_data",
+            Self::Malformed => "malformed",
             Self::WriteFailed => "write_failed",
         }
     }

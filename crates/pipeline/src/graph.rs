@@ -12,7 +12,7 @@ use crate::batch::Batch;
 use crate::component::{Ack, Consumer};
 use crate::config::{Config, Exporter, Pipeline, StartError};
 use crate::exporters::{self, Context};
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Tally};
 use crate::log::Log;
 use crate::processors;
 
@@ -20,34 +20,63 @@ use crate::processors;
 #[derive(Debug)]
 pub(crate) struct Books {
     /// Of the receivers.
-    pub(crate) receivers: BTreeMap<String, Arc<Ledger>>,
+    pub(crate) receivers: BTreeMap<String, ReceiverBooks>,
     /// Of the exporters.
     pub(crate) exporters: BTreeMap<String, Arc<Ledger>>,
+}
+
+/// The books of one receiver, kept apart by the protocol that brought a request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReceiverBooks {
+    /// OTLP/gRPC, on whichever port.
+    pub(crate) grpc: Arc<Ledger>,
+    /// OTLP/HTTP.
+    pub(crate) http: Arc<Ledger>,
+}
+
+impl ReceiverBooks {
+    /// Both, with their names in metrics.
+    pub(crate) fn by_transport(&self) -> [(&'static str, &Ledger); 2] {
+        [("grpc", &self.grpc), ("http", &self.http)]
+    }
+
+    /// Both together.
+    pub(crate) fn snapshot(&self) -> [(Signal, Tally); 4] {
+        let mut sums = self.grpc.snapshot();
+        for ((_, sum), (_, tally)) in sums.iter_mut().zip(self.http.snapshot()) {
+            *sum += tally;
+        }
+        sums
+    }
 }
 
 impl Books {
     /// Empty books for every component that a pipeline uses.
     #[must_use]
     pub(crate) fn new(config: &Config) -> Self {
-        let used = |ids: fn(&Pipeline) -> &Vec<String>| {
-            config
-                .pipelines
-                .iter()
-                .flat_map(ids)
-                .map(|id| (id.clone(), Arc::default()))
-                .collect()
-        };
         Self {
-            receivers: used(|pipeline| &pipeline.receivers),
-            exporters: used(|pipeline| &pipeline.exporters),
+            receivers: used(config, |pipeline| &pipeline.receivers),
+            exporters: used(config, |pipeline| &pipeline.exporters),
         }
     }
+}
+
+/// Something new for each component that a pipeline uses.
+fn used<T: Default>(config: &Config, ids: fn(&Pipeline) -> &Vec<String>) -> BTreeMap<String, T> {
+    config
+        .pipelines
+        .iter()
+        .flat_map(ids)
+        .map(|id| (id.clone(), T::default()))
+        .collect()
 }
 
 /// What the graphs of several workers have in common.
 pub(crate) struct Shared {
     /// Everybody's books.
     pub(crate) books: Books,
+    /// Requests that may wait in the queue of each exporter that has one, over all workers.
+    pub(crate) queue_capacities: BTreeMap<String, usize>,
     /// The gateway's own log.
     pub(crate) log: Arc<Log>,
     /// Exporters that all workers must share, because what they write to is one thing.
@@ -60,10 +89,27 @@ impl Shared {
     pub(crate) fn new(config: &Config, log: Arc<Log>) -> Self {
         Self {
             books: Books::new(config),
+            queue_capacities: queue_capacities(config),
             log,
             singletons: Mutex::default(),
         }
     }
+}
+
+fn queue_capacities(config: &Config) -> BTreeMap<String, usize> {
+    let capacity = |exporter: &Exporter| {
+        let queue = match exporter {
+            Exporter::Otlp(settings) => &settings.sending.sending_queue,
+            Exporter::OtlpHttp(settings) => &settings.sending.sending_queue,
+            Exporter::File(_) | Exporter::Debug(_) | Exporter::Nop(_) => return None,
+        };
+        let each = if queue.enabled { queue.queue_size } else { 0 };
+        Some(each.saturating_mul(config.workers.max(1)))
+    };
+    let exporters = config.exporters.iter();
+    exporters
+        .filter_map(|(id, exporter)| Some((id.clone(), capacity(exporter)?)))
+        .collect()
 }
 
 /// The routes of each receiver, by id and signal.

@@ -1,5 +1,6 @@
 //! The books of one component: every item that came in is delivered, dropped with a reason, or still held.
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use millrace_wire::Signal;
@@ -30,6 +31,10 @@ pub struct Tally {
     pub requests: u64,
     /// Requests that were sent again.
     pub retries: u64,
+    /// Requests that were refused before anybody could count their items, by reason.
+    pub turned_away: BTreeMap<Reason, u64>,
+    /// Requests that wait in a queue now.
+    pub waiting: u64,
 }
 
 impl Ledger {
@@ -86,6 +91,23 @@ impl Ledger {
         self.tally(signal, |tally| tally.retries += 1);
     }
 
+    /// A request was refused before its items could be counted.
+    pub fn turn_away(&self, signal: Signal, reason: Reason) {
+        self.tally(signal, |tally| {
+            *tally.turned_away.entry(reason).or_default() += 1;
+        });
+    }
+
+    /// A request waits in a queue.
+    pub fn enqueue(&self, signal: Signal) {
+        self.tally(signal, |tally| tally.waiting += 1);
+    }
+
+    /// A request that waited does so no longer.
+    pub fn dequeue(&self, signal: Signal) {
+        self.tally(signal, |tally| tally.waiting -= 1);
+    }
+
     /// The books at one moment.
     #[must_use]
     pub fn snapshot(&self) -> [(Signal, Tally); 4] {
@@ -96,6 +118,24 @@ impl Ledger {
             (Signal::Logs, logs),
             (Signal::Profiles, profiles),
         ]
+    }
+}
+
+/// The books of one component that are kept apart, put together.
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.received += other.received;
+        self.delivered += other.delivered;
+        self.held += other.held;
+        self.requests += other.requests;
+        self.retries += other.retries;
+        self.waiting += other.waiting;
+        for (reason, items) in other.dropped {
+            *self.dropped.entry(reason).or_default() += items;
+        }
+        for (reason, requests) in other.turned_away {
+            *self.turned_away.entry(reason).or_default() += requests;
+        }
     }
 }
 

@@ -401,20 +401,19 @@ impl Worker {
             .map_or_else(crate::config::SignalMap::default_paths, |http| {
                 http.paths.clone()
             });
-        Endpoint {
-            intake: Arc::new(Intake {
+        let receivers = &self.observed.shared.books.receivers;
+        let books = receivers.get(id).cloned().unwrap_or_default();
+        let intake = |ledger| {
+            Arc::new(Intake {
                 routes: graph.routes.get(id).cloned().unwrap_or_default(),
-                ledger: self
-                    .observed
-                    .shared
-                    .books
-                    .receivers
-                    .get(id)
-                    .map(Arc::clone)
-                    .unwrap_or_default(),
+                ledger,
                 budget: self.observed.budget.clone(),
                 places: Arc::clone(&blueprint.places),
-            }),
+            })
+        };
+        Endpoint {
+            grpc: intake(books.grpc),
+            http: intake(books.http),
             limits: blueprint.limits.clone(),
             paths,
             max_concurrent_streams: blueprint.max_concurrent_streams,

@@ -54,11 +54,12 @@ impl Backlog {
     }
 
     /// Puts a part at the end; gives it back when there is no room.
-    pub(crate) fn push(&mut self, part: Part) -> Option<Part> {
+    pub(crate) fn push(&mut self, mut part: Part) -> Option<Part> {
         if self.waiting < self.settings.capacity {
             self.enter(part);
             None
         } else if self.settings.block_on_overflow {
+            part.enqueue();
             // Bounded by the process's byte budget, which each waiting request holds a piece of.
             self.overflow.push_back(part);
             None
@@ -86,6 +87,7 @@ impl Backlog {
     }
 
     fn enter(&mut self, mut part: Part) {
+        part.enqueue();
         if self.settings.answer_early {
             part.answer_early();
         }

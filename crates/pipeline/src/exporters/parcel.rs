@@ -18,6 +18,7 @@ pub(crate) struct Part {
     /// Items that are not booked yet.
     pub(crate) items: usize,
     ledger: Arc<Ledger>,
+    is_waiting: bool,
     promise: Option<Promise>,
     /// Items whose fate is settled in a way that must not be repeated.
     delivered: usize,
@@ -34,11 +35,28 @@ impl Part {
             payload: batch.payload,
             items: batch.items,
             ledger: Arc::clone(ledger),
+            is_waiting: false,
             promise: Some(promise),
             delivered: 0,
             refusal: None,
         };
         (part, ack)
+    }
+
+    /// Waits for a free sender.
+    pub(crate) fn enqueue(&mut self) {
+        if !self.is_waiting {
+            self.is_waiting = true;
+            self.ledger.enqueue(self.signal);
+        }
+    }
+
+    /// Waits no longer.
+    pub(crate) fn dequeue(&mut self) {
+        if self.is_waiting {
+            self.is_waiting = false;
+            self.ledger.dequeue(self.signal);
+        }
     }
 
     /// Answers now, whatever becomes of the data: for `wait_for_result: false`.
@@ -84,6 +102,7 @@ impl Part {
 
 impl Drop for Part {
     fn drop(&mut self) {
+        self.dequeue();
         if self.items > 0 {
             let refusal = Refusal::retryable(
                 Reason::Shutdown,
@@ -116,7 +135,8 @@ pub(crate) struct Parcel {
 
 impl Parcel {
     /// A parcel of one part.
-    pub(crate) fn of(part: Part) -> Self {
+    pub(crate) fn of(mut part: Part) -> Self {
+        part.dequeue();
         Self {
             request: part.payload.clone(),
             items: part.items,
@@ -125,7 +145,8 @@ impl Parcel {
     }
 
     /// Puts another part of the same signal in; nothing is copied.
-    pub(crate) fn add(&mut self, part: Part) {
+    pub(crate) fn add(&mut self, mut part: Part) {
+        part.dequeue();
         self.request.append(part.payload.clone());
         self.items += part.items;
         self.parts.push(part);

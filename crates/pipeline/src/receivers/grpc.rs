@@ -5,6 +5,7 @@ use bytes::{BufMut as _, Bytes, BytesMut};
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 use millrace_wire::{PartialSuccess, Signal, Status};
+use tokio::time::{Instant, timeout_at};
 
 use super::intake::{Intake, Limits, ReadError, Verdict};
 use super::reply::Reply;
@@ -57,28 +58,20 @@ async fn call(
         status(Code::Unimplemented, problem)
     })?;
     let coding = coding_of(request.headers())?;
-    let deadline = grpc::timeout_of(request.headers());
+    let deadline = grpc::timeout_of(request.headers()).map(|timeout| Instant::now() + timeout);
     let work = async {
         // The prefix comes with the body, so whether the message is compressed is known only after reading.
         let coding = coding.unwrap_or(Coding::Identity);
-        let _place = intake.enter(limits).await?;
-        let plain = intake
-            .read(request.into_body(), PREFIX_BYTES, coding, limits)
-            .await?;
-        let compressed =
-            grpc::check_frame(plain.bytes()).map_err(|problem| status(Code::Internal, problem))?;
-        let coding = match (compressed, coding) {
-            (false, _) => Coding::Identity,
-            (true, Coding::Identity) => {
-                return Err(status(
-                    Code::Internal,
-                    "the message is marked as compressed but grpc-encoding names no coding",
-                ));
-            }
-            (true, coding) => coding,
-        };
-        let plain = intake.decompress(plain, coding, limits)?;
-        match intake.take(signal, plain.hold(), consumer, deadline).await {
+        let mut visit = intake.visit(signal);
+        let _place = visit.note(intake.enter(limits).await)?;
+        let body = request.into_body();
+        let plain = visit.note(intake.read(body, PREFIX_BYTES, coding, limits).await)?;
+        let coding = coding_of_frame(plain.bytes(), coding).map_err(|problem| {
+            visit.is_malformed();
+            status(Code::Internal, problem)
+        })?;
+        let plain = visit.note(intake.decompress(plain, coding, limits))?;
+        match intake.take(visit, plain.hold(), consumer, deadline).await {
             Verdict::Accepted => Ok((signal, None)),
             Verdict::Partial(partial) => Ok((signal, Some(partial))),
             Verdict::Malformed(problem) => Err(bad_data(problem)),
@@ -88,7 +81,7 @@ async fn call(
     match deadline {
         None => work.await,
         // The intake answers at the deadline itself, with the books in order; this bounds the reading.
-        Some(deadline) => tokio::time::timeout(deadline + Duration::from_millis(50), work)
+        Some(deadline) => timeout_at(deadline + Duration::from_millis(50), work)
             .await
             .unwrap_or_else(|_| {
                 Err(status(
@@ -111,6 +104,17 @@ fn coding_of(headers: &HeaderMap) -> Result<Option<Coding>, Status> {
             "grpc-encoding must be identity, gzip or zstd, as grpc-accept-encoding says",
         )
     })
+}
+
+/// The coding of the one message in a body, which its prefix may switch off.
+fn coding_of_frame(body: &[u8], named: Coding) -> Result<Coding, String> {
+    match (grpc::check_frame(body)?, named) {
+        (false, _) => Ok(Coding::Identity),
+        (true, Coding::Identity) => {
+            Err("the message is marked as compressed but grpc-encoding names no coding".into())
+        }
+        (true, coding) => Ok(coding),
+    }
 }
 
 fn success(signal: Signal, partial: Option<&PartialSuccess>) -> Response<Reply> {

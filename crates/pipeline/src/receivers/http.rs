@@ -88,15 +88,21 @@ async fn receive(
             ),
         )
     })?;
-    let _place = intake.enter(limits).await?;
-    let plain = intake.read(request.into_body(), 0, coding, limits).await?;
-    let mut plain = intake.decompress(plain, coding, limits)?;
+    let mut visit = intake.visit(signal);
+    let _place = visit.note(intake.enter(limits).await)?;
+    let body = request.into_body();
+    let plain = visit.note(intake.read(body, 0, coding, limits).await)?;
+    let mut plain = visit.note(intake.decompress(plain, coding, limits))?;
     if encoding == Encoding::Json {
-        plain = plain
+        let translated = plain
             .translate(|json| millrace_wire::request_from_json(signal, json))
-            .map_err(|error| Failure::bad_request(error.to_string()))??;
+            .map_err(|error| {
+                visit.is_malformed();
+                Failure::bad_request(error.to_string())
+            })?;
+        plain = visit.note(translated)?;
     }
-    match intake.take(signal, plain.hold(), consumer, None).await {
+    match intake.take(visit, plain.hold(), consumer, None).await {
         Verdict::Accepted => Ok((signal, None)),
         Verdict::Partial(partial) => Ok((signal, Some(partial))),
         Verdict::Malformed(problem) => Err(Failure::bad_request(problem)),

@@ -8,7 +8,7 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use millrace_wire::{PartialSuccess, Signal};
 use tokio::sync::{Semaphore, SemaphorePermit};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::batch::{Batch, Payload};
 use crate::budget::{Budget, Exhausted, Reservation};
@@ -123,6 +123,16 @@ impl Intake {
             .zip(Signal::ALL)
             .find(|(_, of)| *of == signal)
             .and_then(|(route, _)| route.as_ref())
+    }
+
+    /// Begins the books of a request.
+    pub(crate) fn visit(&self, signal: Signal) -> Visit<'_> {
+        self.ledger.request(signal);
+        Visit {
+            ledger: &self.ledger,
+            signal,
+            reason: Some(Reason::ClientGone),
+        }
     }
 
     /// Waits for a place among the requests in progress; it is kept until the answer.
@@ -254,16 +264,20 @@ impl Intake {
     /// Validates a request, hands it over and waits until the promise of every destination holds.
     pub(crate) async fn take(
         &self,
-        signal: Signal,
+        mut visit: Visit<'_>,
         request: Bytes,
         consumer: &Arc<dyn Consumer>,
-        deadline: Option<Duration>,
+        deadline: Option<Instant>,
     ) -> Verdict {
-        self.ledger.request(signal);
+        let signal = visit.signal;
         let summary = match millrace_wire::validate(signal, &request) {
             Ok(summary) => summary,
-            Err(error) => return Verdict::Malformed(error.to_string()),
+            Err(error) => {
+                visit.is_malformed();
+                return Verdict::Malformed(error.to_string());
+            }
         };
+        visit.is_counted();
         let mut books = Pending::new(&self.ledger, signal, summary.items);
         let (payload, partial) = if summary.invalid == 0 {
             (request, None)
@@ -296,16 +310,58 @@ impl Intake {
     }
 }
 
-async fn wait(ack: Ack, deadline: Option<Duration>) -> Result<(), Refusal> {
+async fn wait(ack: Ack, deadline: Option<Instant>) -> Result<(), Refusal> {
     let Some(deadline) = deadline else {
         return ack.await;
     };
-    timeout(deadline, ack).await.unwrap_or_else(|_| {
+    timeout_at(deadline, ack).await.unwrap_or_else(|_| {
         Err(Refusal::retryable(
             Reason::DeadlineExceeded,
             "the deadline passed before the data was safe; it may still be delivered",
         ))
     })
+}
+
+/// A request from its head to the moment when its items are known; one that does not get so far is counted as
+/// turned away, with its reason.
+pub(crate) struct Visit<'a> {
+    ledger: &'a Ledger,
+    signal: Signal,
+    /// Why, should it end now; `None` once its items are in the books.
+    reason: Option<Reason>,
+}
+
+impl Visit<'_> {
+    /// Notes why the request could not be read, if it could not.
+    pub(crate) fn note<T>(&mut self, result: Result<T, ReadError>) -> Result<T, ReadError> {
+        if let Err(error) = &result {
+            self.reason = Some(match error {
+                ReadError::TooLarge(_) => Reason::TooLarge,
+                ReadError::Overload => Reason::BudgetExhausted,
+                ReadError::TimedOut(_) => Reason::DeadlineExceeded,
+                ReadError::Broken(_) => Reason::ClientGone,
+                ReadError::Corrupt(_) => Reason::Malformed,
+            });
+        }
+        result
+    }
+
+    /// Notes that the request is not OTLP.
+    pub(crate) fn is_malformed(&mut self) {
+        self.reason = Some(Reason::Malformed);
+    }
+
+    fn is_counted(&mut self) {
+        self.reason = None;
+    }
+}
+
+impl Drop for Visit<'_> {
+    fn drop(&mut self) {
+        if let Some(reason) = self.reason {
+            self.ledger.turn_away(self.signal, reason);
+        }
+    }
 }
 
 /// Items between arrival and answer; when the client goes away first, they are counted as refused.

@@ -46,8 +46,10 @@ const HEADER_LIST_BYTES: u32 = 32 << 10;
 
 /// What one listener serves, shared by all of its connections.
 pub(crate) struct Endpoint {
-    /// Where requests go.
-    pub(crate) intake: Arc<Intake>,
+    /// Where requests over gRPC go.
+    pub(crate) grpc: Arc<Intake>,
+    /// Where requests over HTTP go.
+    pub(crate) http: Arc<Intake>,
     /// Its bounds.
     pub(crate) limits: Limits,
     /// The HTTP path of each signal.
@@ -290,16 +292,11 @@ async fn serve_connection<S>(
         let in_progress = progress.start();
         async move {
             let _in_progress = in_progress;
-            let Endpoint {
-                intake,
-                limits,
-                paths,
-                ..
-            } = &*endpoint;
+            let limits = &endpoint.limits;
             Ok::<_, Infallible>(if grpc::is_grpc(request.headers()) {
-                grpc::answer(intake, limits, request).await
+                grpc::answer(&endpoint.grpc, limits, request).await
             } else {
-                http_protocol::answer(intake, limits, paths, request).await
+                http_protocol::answer(&endpoint.http, limits, &endpoint.paths, request).await
             })
         }
     });

@@ -14,7 +14,7 @@ use serde_json::{Map, Value, json};
 use crate::budget::Budget;
 use crate::component::Reason;
 use crate::graph::Shared;
-use crate::ledger::{Ledger, Tally};
+use crate::ledger::Tally;
 
 /// Everything that can be measured.
 pub(crate) struct Observed {
@@ -45,14 +45,20 @@ impl Observed {
     /// All metrics at this moment.
     pub(crate) fn measure(&self) -> Vec<Metric> {
         let mut metrics = self.process();
-        for (id, ledger) in &self.shared.books.receivers {
-            for (signal, tally) in ledger.snapshot() {
-                receiver(&mut metrics, id, signal, &tally);
+        for (id, books) in &self.shared.books.receivers {
+            for (transport, ledger) in books.by_transport() {
+                for (signal, tally) in ledger.snapshot() {
+                    receiver(&mut metrics, id, transport, signal, &tally);
+                }
             }
         }
         for (id, ledger) in &self.shared.books.exporters {
+            let capacity = self.shared.queue_capacities.get(id).copied();
             for (signal, tally) in ledger.snapshot() {
                 exporter(&mut metrics, id, signal, &tally);
+                if let Some(capacity) = capacity {
+                    queue(&mut metrics, id, signal, tally.waiting, capacity as u64);
+                }
             }
         }
         metrics
@@ -118,12 +124,12 @@ impl Observed {
         let receivers: Map<_, _> = books
             .receivers
             .iter()
-            .map(|(id, ledger)| (id.clone(), by_signal(ledger, receiver_stats)))
+            .map(|(id, books)| (id.clone(), by_signal(books.snapshot(), receiver_stats)))
             .collect();
         let exporters: Map<_, _> = books
             .exporters
             .iter()
-            .map(|(id, ledger)| (id.clone(), by_signal(ledger, exporter_stats)))
+            .map(|(id, ledger)| (id.clone(), by_signal(ledger.snapshot(), exporter_stats)))
             .collect();
         json!({
             "receivers": receivers,
@@ -133,9 +139,8 @@ impl Observed {
     }
 }
 
-fn by_signal(ledger: &Ledger, stats: fn(&Tally) -> Value) -> Value {
-    ledger
-        .snapshot()
+fn by_signal(tallies: [(Signal, Tally); 4], stats: fn(&Tally) -> Value) -> Value {
+    tallies
         .iter()
         .map(|(signal, tally)| (signal.name().to_owned(), stats(tally)))
         .collect::<Map<_, _>>()
@@ -143,6 +148,11 @@ fn by_signal(ledger: &Ledger, stats: fn(&Tally) -> Value) -> Value {
 }
 
 fn receiver_stats(tally: &Tally) -> Value {
+    let turned_away: Map<_, _> = tally
+        .turned_away
+        .iter()
+        .map(|(reason, requests)| named((*reason, *requests)))
+        .collect();
     let refused: Map<_, _> = reasons(tally)
         .filter(|(reason, _)| *reason != Reason::InvalidData)
         .map(named)
@@ -154,6 +164,7 @@ fn receiver_stats(tally: &Tally) -> Value {
         "rejected": tally.dropped.get(&Reason::InvalidData).copied().unwrap_or(0),
         "pending": tally.held,
         "requests": tally.requests,
+        "refused_requests": turned_away,
     })
 }
 
@@ -164,6 +175,7 @@ fn exporter_stats(tally: &Tally) -> Value {
         "exported": tally.delivered,
         "dropped": dropped,
         "queued": tally.held,
+        "waiting_requests": tally.waiting,
         "requests_sent": tally.requests,
         "retries": tally.retries,
     })
@@ -180,9 +192,14 @@ fn named((reason, items): (Reason, u64)) -> (String, Value) {
     (reason.name().to_owned(), items.into())
 }
 
-fn receiver(metrics: &mut Vec<Metric>, id: &str, signal: Signal, tally: &Tally) {
+fn receiver(metrics: &mut Vec<Metric>, id: &str, transport: &str, signal: Signal, tally: &Tally) {
     let items = signal.item_name();
-    let labels = || vec![("receiver", id.to_owned())];
+    let labels = || {
+        vec![
+            ("receiver", id.to_owned()),
+            ("transport", transport.to_owned()),
+        ]
+    };
     add(
         metrics,
         format!("otelcol_receiver_accepted_{items}"),
@@ -207,7 +224,51 @@ fn receiver(metrics: &mut Vec<Metric>, id: &str, signal: Signal, tally: &Tally) 
         labels(),
         tally.held,
     );
-    dropped(metrics, "receiver", id, signal, tally);
+    for (reason, requests) in &tally.turned_away {
+        let mut labels = labels();
+        labels.push(("signal", signal.name().to_owned()));
+        labels.push(("reason", reason.name().to_owned()));
+        add(
+            metrics,
+            "millrace_receiver_refused_requests".into(),
+            "Requests refused before their items could be counted, by reason",
+            true,
+            labels,
+            *requests,
+        );
+    }
+    dropped(
+        metrics,
+        &format!("receiver/{id}/{transport}"),
+        signal,
+        tally,
+    );
+}
+
+/// The queue of an exporter is one for all signals; the Collector has one for each.
+fn queue(metrics: &mut Vec<Metric>, id: &str, signal: Signal, waiting: u64, capacity: u64) {
+    let labels = || {
+        vec![
+            ("data_type", signal.name().to_owned()),
+            ("exporter", id.to_owned()),
+        ]
+    };
+    add(
+        metrics,
+        "otelcol_exporter_queue_size".into(),
+        "Requests that wait in the sending queue",
+        false,
+        labels(),
+        waiting,
+    );
+    add(
+        metrics,
+        "otelcol_exporter_queue_capacity".into(),
+        "Requests of all signals that may wait in the sending queue",
+        false,
+        labels(),
+        capacity,
+    );
 }
 
 fn exporter(metrics: &mut Vec<Metric>, id: &str, signal: Signal, tally: &Tally) {
@@ -247,13 +308,13 @@ fn exporter(metrics: &mut Vec<Metric>, id: &str, signal: Signal, tally: &Tally) 
         labels(),
         tally.held,
     );
-    dropped(metrics, "exporter", id, signal, tally);
+    dropped(metrics, &format!("exporter/{id}"), signal, tally);
 }
 
-fn dropped(metrics: &mut Vec<Metric>, kind: &'static str, id: &str, signal: Signal, tally: &Tally) {
+fn dropped(metrics: &mut Vec<Metric>, component: &str, signal: Signal, tally: &Tally) {
     for (reason, items) in reasons(tally) {
         let labels = vec![
-            ("component", format!("{kind}/{id}")),
+            ("component", component.to_owned()),
             ("signal", signal.name().to_owned()),
             ("reason", reason.name().to_owned()),
         ];
