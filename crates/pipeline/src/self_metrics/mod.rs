@@ -124,12 +124,12 @@ impl Observed {
         let receivers: Map<_, _> = books
             .receivers
             .iter()
-            .map(|(id, books)| (id.clone(), by_signal(books.snapshot(), receiver_stats)))
+            .map(|(id, books)| (id.clone(), by_signal(&books.snapshot(), receiver_stats)))
             .collect();
         let exporters: Map<_, _> = books
             .exporters
             .iter()
-            .map(|(id, ledger)| (id.clone(), by_signal(ledger.snapshot(), exporter_stats)))
+            .map(|(id, ledger)| (id.clone(), by_signal(&ledger.snapshot(), exporter_stats)))
             .collect();
         json!({
             "receivers": receivers,
@@ -139,7 +139,7 @@ impl Observed {
     }
 }
 
-fn by_signal(tallies: [(Signal, Tally); 4], stats: fn(&Tally) -> Value) -> Value {
+fn by_signal(tallies: &[(Signal, Tally); 4], stats: fn(&Tally) -> Value) -> Value {
     tallies
         .iter()
         .map(|(signal, tally)| (signal.name().to_owned(), stats(tally)))
