@@ -26,13 +26,14 @@ def main() -> int:
     measure.add_argument("suite", nargs="?", choices=sorted(suites), help="the suite; all unless given")
     measure.add_argument("--quick", action="store_true", help="one short run of each: to try, not to publish")
     measure.add_argument("--peers", nargs="*", choices=sorted(PEERS), default=sorted(PEERS), help="whom to compare")
+    measure.add_argument(
+        "--patience", type=float, default=20.0, metavar="S", help="wait so long for a quiet machine, and repeat (20)"
+    )
     commands.add_parser("render", help="write docs/benchmarks.md and the README's table from the kept results")
-    arguments = parser.parse_args()
-    if arguments.command != "render":
-        chosen = getattr(arguments, "suite", None)
-        quick, peers = getattr(arguments, "quick", False), getattr(arguments, "peers", sorted(PEERS))
-        for name in [chosen] if chosen else sorted(suites):
-            keep(suites[name](quick=quick, peers=peers))
+    arguments = parser.parse_args(sys.argv[1:] or ["run"])
+    if arguments.command == "run":
+        for name in [arguments.suite] if arguments.suite else sorted(suites):
+            keep(suites[name](quick=arguments.quick, peers=arguments.peers, patience_s=arguments.patience))
     render()
     return 0
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import machine
+from benchmarks import machine, noise
 from benchmarks.measured import pinned
 
 if TYPE_CHECKING:
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 NAME = "core"
 
 
-def run(*, quick: bool, peers: Sequence[str]) -> dict[str, Any]:  # noqa: ARG001 # prost is in the same program
+def run(*, quick: bool, peers: Sequence[str], patience_s: float) -> dict[str, Any]:  # noqa: ARG001 # prost is the peer
     """Run it on one CPU and return its results with the machine that they are of."""
     described = machine.describe()
     command = ["cargo", "bench", "--quiet", "-p", "millrace-wire", "--bench", "core"]
     subprocess.run([*command, "--no-run"], cwd=machine.ROOT, check=True)  # built on all CPUs
     gateway_cpus, _ = machine.cpus()
+    noise.wait_for_quiet(patience_s)
     with pinned(gateway_cpus):
         finished = subprocess.run(
             [*command, "--", *(["--quick"] if quick else [])],

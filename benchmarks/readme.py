@@ -16,8 +16,8 @@ MARKERS = re.compile(r"(<!-- benchmark:start -->\n).*?(<!-- benchmark:end -->)",
 
 
 def write(results: Mapping[str, Any], file: Path) -> None:
-    """Replace what stands between the markers; leave a file without them, or without results, alone."""
-    if "network_io" not in results or not file.exists():
+    """Replace what stands between the markers; without results, or with those of a quick trial, leave it alone."""
+    if "network_io" not in results or results["network_io"]["quick"]:
         return
     text = file.read_text(encoding="utf-8")
     shown = render(results["network_io"])
@@ -44,10 +44,9 @@ def render(kept: Mapping[str, Any]) -> str:
     ]
     machine = kept["machine"]
     names = [f"{name} {kept['versions'][name]}" for name in gateways]
-    trial = " A quick trial, not a measurement." if kept["quick"] else ""
     return (
         table(["one CPU for the gateway", *names], rows)
-        + f"\n{machine['cpu']}, {machine['measured_at']}, commit {machine['commit']}.{trial} Batches of 1,000, sender "
+        + f"\n{machine['cpu']}, {machine['measured_at']}, commit {machine['commit']}. Batches of 1,000, sender "
         "and sink on another CPU; method, spread, memory under overload and every bar: "
         "[docs/benchmarks.md](docs/benchmarks.md).\n"
     )

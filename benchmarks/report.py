@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import bars, plots
 from benchmarks.figures import NetworkResults, Spread
 from benchmarks.network_io import RATE_SPANS_PER_S, SATURATION
+from benchmarks.noise import QUIET_SHARE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -38,6 +39,7 @@ TITLES = {
     "http-none-800": "Saturation: OTLP/HTTP in and out, no compression, 800-byte spans",
     "grpc-none-800": "Saturation: OTLP/gRPC in and out, no compression, 800-byte spans",
     "http-gzip-zstd-800": "Saturation: OTLP/HTTP, gzip in, zstd out, 800-byte spans",
+    "http-none-gzip-800": "Saturation: OTLP/HTTP, no compression in, gzip out, 800-byte spans",
     "http-none-800-queue": "Saturation: as before without compression, acknowledged by the queue",
     "100k-http": f"At {RATE_SPANS_PER_S:,} spans/s: OTLP/HTTP, 800-byte spans",
     "100k-grpc": f"At {RATE_SPANS_PER_S:,} spans/s: OTLP/gRPC, 800-byte spans",
@@ -93,12 +95,37 @@ def _network(kept: Mapping[str, Any], folder: Path) -> list[str]:
         if rows:
             parts += [f"### {title}\n", table(_columns(scenario), rows)]
     parts += _beyond(results)
+    parts += _caveats(results)
     failed = [
         f"- {trial['scenario']}, {trial['gateway']}, run {trial['run']}: {trial['error']}" for trial in results.errors()
     ]
     if failed:
         parts += ["### Runs without figures\n", "\n".join(failed) + "\n"]
     return parts
+
+
+def _caveats(results: NetworkResults) -> list[str]:
+    """What a reader must know of single runs: disturbed by others, or not doing what was asked."""
+    said = []
+    disturbed = [trial for trial in results.trials if trial.get("others_cpu_share", 0.0) >= QUIET_SHARE]
+    if disturbed:
+        worst = max(trial["others_cpu_share"] for trial in disturbed)
+        said.append(
+            f"- Other programs used {QUIET_SHARE:.0%} of a core or more during {len(disturbed)} of "
+            f"{len(results.trials)} runs, {worst:.0%} in the worst: rates and latencies of those are too bad, the "
+            "figures per CPU second less so."
+        )
+    for gateway in results.gateways():
+        asked, sent = (
+            SATURATION["http-none-800"][0].bytes_per_span,
+            results.median("http-none-800", gateway, "wire_bytes_per_span"),
+        )
+        if sent is not None and sent < asked / 2:
+            said.append(
+                f"- {gateway} sends {sent:.0f} bytes for each span of {asked}: it compresses although told not to. "
+                "For a comparison of equals see the scenario with gzip out."
+            )
+    return ["### To be known\n", "\n".join(said) + "\n"] if said else []
 
 
 def _columns(scenario: str) -> list[str]:

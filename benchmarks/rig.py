@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from contextlib import ExitStack
@@ -9,8 +10,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from benchmarks import machine
+from benchmarks import machine, noise
 from benchmarks.gateways import Gateway, Route
+from benchmarks.measured import StartError
 from benchmarks.worker import Worker
 
 if TYPE_CHECKING:
@@ -110,18 +112,24 @@ class Rig:
         with gateway.start(self.route(load, way), self.gateway_cpus, self._folder) as running:
             endpoint = running.endpoint(load.protocol)
             warm = self._sender.run(load.warm_up().options(endpoint))
-            self._sink.report(items=warm["accepted_items"], timeout_s=ARRIVAL_S)
+            arrived = self._sink.report(items=warm["accepted_items"], timeout_s=ARRIVAL_S)["items"]
+            if not arrived:
+                raise StartError(f"{gateway.name} forwarded nothing of {warm['accepted_items']} spans it had accepted")
             time.sleep(SETTLE_S)
             self._sink.reset()
             self._sink.behave(behaviour or {})
             running.process.reset_memory()
             sink_cpu_s, cpu_s = self._sink.report()["cpu_s"], running.process.cpu_s()
+            busy_s, started = noise.busy_s() - _own_cpu_s(), time.monotonic()
             sent = self._sender.run(load.options(endpoint))
             patience_s = 0.0 if behaviour else ARRIVAL_S
             received = self._sink.report(items=sent["accepted_items"], timeout_s=patience_s)
             cpu_s = running.process.cpu_s() - cpu_s
             figures = _figures(sent, received, cpu_s)
             figures["sink_cpu_s"] = received["cpu_s"] - sink_cpu_s
+            known_s = cpu_s + figures["sink_cpu_s"] + sent["cpu_s"]
+            others_s = noise.busy_s() - _own_cpu_s() - busy_s - known_s
+            figures["others_cpu_share"] = max(0.0, others_s) / (time.monotonic() - started)
             figures |= {f"memory_{name}": value for name, value in running.process.memory().items()}
             figures["survived"] = running.process.is_running()
             return figures
@@ -136,11 +144,18 @@ class Rig:
             return figures | {"cpu_share": (running.process.cpu_s() - cpu_s) / duration_s}
 
 
+def _own_cpu_s() -> float:
+    """Return the CPU time of the harness itself."""
+    times = os.times()
+    return times.user + times.system
+
+
 def _figures(sent: Mapping[str, Any], received: Mapping[str, Any], cpu_s: float) -> dict[str, Any]:
     """Reduce two reports to what is kept."""
     elapsed_s = max(sent["elapsed_s"], received["elapsed_s"], 1e-9)
     return {
         "elapsed_s": elapsed_s,
+        "wire_bytes_per_span": received["wire_bytes"] / max(1, received["items"]),
         "spans_per_s": received["unique_items"] / elapsed_s,
         "bytes_per_s": received["body_bytes"] / elapsed_s,
         "spans_per_cpu_s": received["unique_items"] / max(cpu_s, 0.01),
