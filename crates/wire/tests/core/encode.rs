@@ -10,8 +10,8 @@ use opentelemetry_proto::tonic::common::v1::{AnyValue, any_value};
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::metrics::v1::number_data_point::Value;
 
+use crate::from_view;
 use crate::oracle::{Request, decode};
-use crate::view;
 
 /// A value of every form, with lists and maps in each other.
 fn every_form() -> AttributeValue {
@@ -107,7 +107,7 @@ fn a_span_that_was_encoded_is_what_the_view_and_prost_read() {
         .next()
         .unwrap();
     let seen = scope.spans().next().unwrap();
-    assert_eq!(&view::span(&seen), expected);
+    assert_eq!(&from_view::span(&seen), expected);
     assert_eq!(expected.name, "GET /");
     assert_eq!(expected.kind, 2);
     assert_eq!(expected.parent_span_id, [3; 8]);
@@ -154,7 +154,7 @@ fn a_log_record_that_was_encoded_is_what_the_view_and_prost_read() {
         .flat_map(|resource| resource.scopes())
         .flat_map(|scope| scope.log_records());
     let seen = records.last().unwrap();
-    assert_eq!(&view::log_record(&seen), expected);
+    assert_eq!(&from_view::log_record(&seen), expected);
     assert_eq!(
         (
             expected.severity_number,
@@ -204,8 +204,8 @@ fn written(points: usize, encode: impl FnOnce(MetricEncoder<'_>)) -> Data {
         ("name", "what", "1")
     );
     assert_eq!(
-        view::points(&metric),
-        view::filled_points(expected.data.clone())
+        from_view::points(&metric),
+        from_view::filled_points(expected.data.clone())
     );
     expected.data.unwrap()
 }

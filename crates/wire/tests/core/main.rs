@@ -14,6 +14,7 @@ mod data_points;
 mod depth;
 mod edit;
 mod encode;
+mod from_view;
 mod generate;
 mod malformed;
 mod merge;
