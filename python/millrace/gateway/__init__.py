@@ -96,7 +96,8 @@ class Gateway:
         Returns:
             `receivers` and `exporters`, each by id and signal, and `budget`. For a receiver, `received` = `accepted` +
             the sum of `refused` (by reason) + `rejected` + `pending`; for an exporter, `received` = `exported` + the
-            sum of `dropped` (by reason) + `queued`.
+            sum of `dropped` (by reason) + `queued`. Requests that a receiver refused before their items could be
+            counted are in its `refused_requests`, by reason.
 
         Raises:
             millrace.errors.GatewayError: It is not running.
