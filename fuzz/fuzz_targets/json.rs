@@ -42,7 +42,9 @@ fn any_request(signal: Signal, bytes: &[u8]) {
         // Protobuf carries ids of any length, of which J1 allows JSON only the right one.
         Err(error) => return assert!(error.to_string().contains("hexadecimal digits"), "our own JSON: {error}"),
     };
-    assert_eq!(oracle::normal(signal, &back), oracle::normal(signal, bytes));
+    // As JSON again, because JSON has one NaN and protobuf many.
+    let normal = |bytes: &[u8]| json_from_request(signal, &oracle::normal(signal, bytes));
+    assert_eq!(String::from_utf8(normal(&back)), String::from_utf8(normal(bytes)));
 }
 
 fn any_answer(signal: Signal, bytes: &[u8]) {
