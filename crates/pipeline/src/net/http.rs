@@ -107,13 +107,15 @@ impl Target {
                 format_args!("expected http://host:port or https://host:port, got {problem}"),
             )
         };
+        match url.split_once("://") {
+            Some(("http" | "https", _)) => {}
+            Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+                return Err(wrong(&format!("the scheme {scheme:?}")));
+            }
+            _ => return Err(wrong("a URL without a scheme")),
+        }
         let uri: Uri = url.parse().map_err(|_| wrong("a text that is not a URL"))?;
         let mut parts = uri.into_parts();
-        match &parts.scheme {
-            Some(scheme) if *scheme == Scheme::HTTP || *scheme == Scheme::HTTPS => {}
-            Some(scheme) => return Err(wrong(&format!("the scheme {:?}", scheme.as_str()))),
-            None => return Err(wrong("a URL without a scheme")),
-        }
         let authority = parts
             .authority
             .take()
