@@ -46,13 +46,26 @@ fn end(out: &mut Vec<u8>, nested: Nested) {
     let Nested { content, reserved } = nested;
     let length = (out.len() - content) as u64;
     let start = content - reserved;
-    if reserved == 1 && length < 0x80 {
-        if let Some(byte) = out.get_mut(start) {
-            *byte = length as u8;
-        }
-        return;
+    let needed = varint::length(length);
+    if needed != reserved {
+        move_content(out, nested, needed);
     }
-    let mut prefix = Vec::with_capacity(varint::MAX_LENGTH);
-    varint::push(&mut prefix, length);
-    out.splice(start..content, prefix);
+    let mut left = length;
+    for byte in out.iter_mut().skip(start).take(needed) {
+        *byte = left as u8 | 0x80;
+        left >>= 7;
+    }
+    if let Some(last) = out.get_mut(start + needed - 1) {
+        *last &= 0x7f;
+    }
+}
+
+#[cold]
+fn move_content(out: &mut Vec<u8>, nested: Nested, needed: usize) {
+    let Nested { content, reserved } = nested;
+    if let Some(surplus) = reserved.checked_sub(needed) {
+        out.drain(content - surplus..content);
+    } else {
+        out.splice(content..content, std::iter::repeat_n(0, needed - reserved));
+    }
 }

@@ -37,7 +37,7 @@ impl Summary {
 /// Checks that untrusted bytes are an Export request of this signal, and counts what it holds.
 ///
 /// The encoding is checked to the last byte, unknown fields included. A known field with a wrong wire type is an error, as
-/// it is to most peers downstream; values may nest [`DEPTH_LIMIT`](value::DEPTH_LIMIT) levels deep. Time is linear in the
+/// it is to most peers downstream; values may nest 128 levels deep. Time is linear in the
 /// length and nothing is allocated.
 pub fn validate(signal: Signal, request: &[u8]) -> Result<Summary, Error> {
     let mut pass = Pass {
