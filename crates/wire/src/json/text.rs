@@ -21,35 +21,58 @@ pub(super) fn push_string(out: &mut Vec<u8>, text: &[u8]) {
 
 fn push_escaped(out: &mut Vec<u8>, text: &[u8]) {
     let mut rest = text;
-    while let Some(at) = find_special(rest) {
-        let (plain, special) = rest.split_at(at);
+    while let Some((plain, special)) = find_special(rest).and_then(|at| rest.split_at_checked(at)) {
         out.extend_from_slice(plain);
         rest = push_special(out, special);
     }
     out.extend_from_slice(rest);
 }
 
-/// Whether a byte ends a run that is copied as it is. 0xE2 begins U+2028 and U+2029, and many harmless characters.
-const fn is_special(byte: u8) -> bool {
-    byte < 0x20 || byte == b'"' || byte == b'\\' || byte == 0xe2
+/// Where the first byte stands that is not copied as it is: a control character, a quote, a backslash, or 0xE2, which
+/// begins U+2028, U+2029 and many harmless characters.
+#[inline]
+fn find_special(text: &[u8]) -> Option<usize> {
+    const WORD: usize = size_of::<u64>();
+    let (words, tail) = text.as_chunks::<WORD>();
+    for (index, word) in words.iter().enumerate() {
+        let specials = specials(*word);
+        if specials != 0 {
+            return Some(index * WORD + first(specials));
+        }
+    }
+    if let Some(last) = text.last_chunk() {
+        // Overlaps words that had none.
+        let specials = specials(*last);
+        return (specials != 0).then(|| text.len() - WORD + first(specials));
+    }
+    tail.iter()
+        .position(|byte| matches!(byte, 0..0x20 | b'"' | b'\\' | 0xe2))
 }
 
-fn find_special(text: &[u8]) -> Option<usize> {
-    // Blocks without a branch inside become vector instructions.
-    const BLOCK: usize = 16;
-    let (blocks, _) = text.as_chunks::<BLOCK>();
-    let clean = blocks
-        .iter()
-        .take_while(|block| {
-            !block
-                .iter()
-                .fold(false, |any, byte| any | is_special(*byte))
-        })
-        .count()
-        * BLOCK;
-    let tail = text.get(clean..)?;
-    let at = tail.iter().position(|byte| is_special(*byte))?;
-    Some(clean + at)
+/// Sets the highest bit of the first byte that is special, and perhaps of later ones; zero if there is none.
+#[inline]
+const fn specials(bytes: [u8; 8]) -> u64 {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGH_BITS: u64 = ONES << 7;
+    const QUOTES: u64 = ONES * b'"' as u64;
+    const BACKSLASHES: u64 = ONES * b'\\' as u64;
+    const E2S: u64 = ONES * 0xe2;
+    /// A byte below this one borrows from its highest bit.
+    const fn below(word: u64, limit: u64) -> u64 {
+        word.wrapping_sub(ONES * limit) & !word
+    }
+    let word = u64::from_le_bytes(bytes);
+    let found = below(word, 0x20)
+        | below(word ^ QUOTES, 1)
+        | below(word ^ BACKSLASHES, 1)
+        | below(word ^ E2S, 1);
+    found & HIGH_BITS
+}
+
+/// The place of the first byte whose highest bit is set.
+#[inline]
+const fn first(specials: u64) -> usize {
+    specials.trailing_zeros() as usize / 8
 }
 
 /// Appends the character at the start of `text` and returns what follows it.
@@ -87,15 +110,27 @@ fn push_special<'a>(out: &mut Vec<u8>, text: &'a [u8]) -> &'a [u8] {
 /// Appends an id in lower-case hexadecimal, quotes included.
 pub(super) fn push_hex(out: &mut Vec<u8>, id: &[u8]) {
     out.push(b'"');
-    out.extend(
-        id.iter()
-            .flat_map(|byte| [byte >> 4, byte & 0x0f])
-            .map(|digit| digit + if digit < 10 { b'0' } else { b'a' - 10 }),
-    );
+    let (halves, rest) = id.as_chunks::<8>();
+    for half in halves {
+        let mut digits = [[0; 2]; 8];
+        for (digits, byte) in digits.iter_mut().zip(half) {
+            *digits = hex_digits(*byte);
+        }
+        out.extend_from_slice(digits.as_flattened());
+    }
+    for byte in rest {
+        out.extend_from_slice(&hex_digits(*byte));
+    }
     out.push(b'"');
 }
 
+#[inline]
+fn hex_digits(byte: u8) -> [u8; 2] {
+    [byte >> 4, byte & 0x0f].map(|digit| digit + if digit < 10 { b'0' } else { b'a' - 10 })
+}
+
 /// Reads exactly `N` bytes from twice as many hexadecimal digits of either case.
+#[inline]
 pub(super) fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let (pairs, []) = text.as_chunks::<2>() else {
         return None;
@@ -103,11 +138,12 @@ pub(super) fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
     let pairs: &[[u8; 2]; N] = pairs.try_into().ok()?;
     // All digits are looked at before any is refused: no branch for each.
     let mut wrong = 0;
-    let id = pairs.map(|[high, low]| {
-        let (high, low) = (hex_digit(high), hex_digit(low));
+    let mut id = [0; N];
+    for (byte, pair) in id.iter_mut().zip(pairs) {
+        let [high, low] = pair.map(hex_digit);
         wrong |= high | low;
-        high << 4 | low & 0x0f
-    });
+        *byte = high << 4 | low & 0x0f;
+    }
     (wrong & 0xf0 == 0).then_some(id)
 }
 

@@ -56,6 +56,22 @@ fn other_characters_are_written_as_they_are() {
 }
 
 #[test]
+fn a_character_that_needs_an_escape_is_found_at_every_place() {
+    for length in 0..40 {
+        for place in 0..length {
+            for character in ['"', '\\', '\u{1f}', '\u{2028}'] {
+                let name: String = (0..length)
+                    .map(|at| if at == place { character } else { '!' })
+                    .collect();
+                let escaped = serde_json::to_string(&name).unwrap();
+                let escaped = escaped.replace('\u{2028}', "\\u2028");
+                assert_eq!(written(&name), span_text(&format!(r#""name":{escaped}"#)));
+            }
+        }
+    }
+}
+
+#[test]
 fn j8_a_surrogate_pair_is_one_character() {
     assert_eq!(span(r#""name":"\ud83e\udd80""#).unwrap().name, "🦀");
 }
