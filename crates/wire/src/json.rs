@@ -49,8 +49,8 @@ pub(crate) fn from_json(message: &'static Message, json: &[u8]) -> Result<Vec<u8
 
 /// [`json_from_request`] for any message.
 pub(crate) fn to_json(message: &'static Message, bytes: &[u8]) -> Vec<u8> {
-    // Recorded traffic takes about two and a half times the space.
-    let mut out = Vec::with_capacity(bytes.len().saturating_mul(5) / 2 + 2);
+    // Recorded traffic takes two to three times the space.
+    let mut out = Vec::with_capacity(bytes.len().saturating_mul(3) + 2);
     write::message(&mut out, message, bytes);
     out
 }

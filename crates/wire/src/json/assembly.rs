@@ -105,6 +105,7 @@ impl Assembly {
         self.long.sort_unstable_by_key(|long| long.at);
         let mut source = self.bytes.len();
         let mut target = source + self.pending;
+        self.bytes.reserve_exact(self.pending);
         self.bytes.resize(target, 0);
         let mut digits = Vec::with_capacity(varint::MAX_LENGTH);
         for long in self.long.iter().rev() {
@@ -119,6 +120,8 @@ impl Assembly {
             }
             source = long.at;
         }
+        // It may wait in a queue that is bounded in bytes, where room to grow would count for nothing and cost memory.
+        self.bytes.shrink_to_fit();
         self.bytes
     }
 

@@ -27,8 +27,8 @@ pub(super) fn read(message: &'static Message, json: &[u8]) -> Result<Vec<u8>, Er
     }
     let mut reader = Reader {
         json: Jiter::new(json),
-        // Telemetry shrinks to less than half.
-        out: Assembly::with_capacity(json.len() / 2),
+        // Recorded traffic shrinks to about half; what is too much is given back in the end.
+        out: Assembly::with_capacity(json.len() / 8 * 5),
         written: Vec::new(),
         values_left: DEPTH_LIMIT,
     };

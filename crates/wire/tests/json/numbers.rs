@@ -288,6 +288,20 @@ fn j8_a_number_of_megabytes_is_refused() {
     }
 }
 
+#[test]
+fn j8_the_result_is_at_most_four_times_as_long() {
+    // A digit and a comma make eight bytes; nothing makes more.
+    let counts = "0,".repeat(100_000);
+    let json = format!(
+        r#"{{"resourceMetrics":[{{"scopeMetrics":[{{"metrics":[{{"histogram":{{"dataPoints":[{{"bucketCounts":[{}]}}]}}}}]}}]}}]}}"#,
+        counts.trim_end_matches(',')
+    );
+
+    let bytes = crate::check::translate(millrace_wire::Signal::Metrics, &json).unwrap();
+
+    assert!(bytes.len() > 800_000 && bytes.len() <= 4 * json.len());
+}
+
 proptest! {
     #[test]
     fn j3_every_integer_is_read_in_every_spelling(number: i64, zeros in 0usize..4) {
