@@ -461,7 +461,10 @@ async fn settings_that_cannot_work_are_named_without_their_secrets() {
             text.starts_with("exporters.out.traces_endpoint: expected http://host:port"),
             "{text}"
         );
-        assert!(text.ends_with(expected) && !text.contains("secret"), "{text}");
+        assert!(
+            text.ends_with(expected) && !text.contains("secret"),
+            "{text}"
+        );
     }
     let with_header = |name: &str, value: &str| {
         let mut settings = sending();
