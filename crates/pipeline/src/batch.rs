@@ -42,6 +42,17 @@ impl Payload {
         &self.chunks
     }
 
+    /// A request made from parts of this one: a copy, which keeps the budget of its source in use.
+    ///
+    /// Without that, copies would wait in queues uncounted; with it, they hold at most the budget once more.
+    #[must_use]
+    pub fn derive(&self, request: Vec<u8>) -> Self {
+        Self::from(Bytes::from_owner(Derived {
+            request,
+            _source: self.clone(),
+        }))
+    }
+
     /// Makes this the merged request of both.
     pub fn append(&mut self, other: Self) {
         self.len += other.len;
@@ -65,6 +76,18 @@ impl Payload {
     }
 }
 
+/// A copy and what it was copied from.
+struct Derived {
+    request: Vec<u8>,
+    _source: Payload,
+}
+
+impl AsRef<[u8]> for Derived {
+    fn as_ref(&self) -> &[u8] {
+        &self.request
+    }
+}
+
 impl From<Bytes> for Payload {
     fn from(bytes: Bytes) -> Self {
         let len = bytes.len();
@@ -75,7 +98,10 @@ impl From<Bytes> for Payload {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::budget::Budget;
 
     #[test]
     fn appending_payloads_concatenates_their_bytes_without_copying_them() {
@@ -89,6 +115,18 @@ mod tests {
         );
         assert_eq!(payload.len(), 6);
         assert_eq!(payload.chunks()[0].as_ptr(), first.as_ptr());
+    }
+
+    #[tokio::test]
+    async fn a_copy_made_from_a_request_keeps_its_budget_in_use() {
+        let budget = Budget::new(100);
+        let reservation = budget.reserve(80, Duration::ZERO).await.unwrap();
+        let request = Payload::from(reservation.hold(vec![0; 80]));
+        let part = request.derive(vec![0; 10]);
+        drop(request);
+        assert_eq!((part.len(), budget.used()), (10, 80));
+        drop(part);
+        assert_eq!(budget.used(), 0);
     }
 
     #[test]

@@ -49,7 +49,7 @@ impl OtlpGrpc {
             connections: 1,
         };
         let coding = super::coding(setting, &sending.compression)?;
-        let mut headers = request_headers(setting, &sending.headers, &target)?;
+        let mut headers = request_headers(setting, &sending.headers)?;
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
         headers.insert(TE, HeaderValue::from_static("trailers"));
         headers.insert("grpc-timeout", grpc::timeout_header(limits.timeout));

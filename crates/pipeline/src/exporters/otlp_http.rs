@@ -62,9 +62,8 @@ impl OtlpHttp {
         } = &settings.urls;
         let parse =
             |signal: &str, url: &str| Target::parse(&format!("{setting}.{signal}_endpoint"), url);
-        let target = parse("traces", traces)?;
         let urls = [
-            target.url.clone(),
+            parse("traces", traces)?.url,
             parse("metrics", metrics)?.url,
             parse("logs", logs)?.url,
             parse("profiles", profiles)?.url,
@@ -74,20 +73,20 @@ impl OtlpHttp {
             response_bytes: sending.max_response_bytes,
             connections: sending.sending_queue.num_consumers,
         };
-        let mut headers = request_headers(setting, &sending.headers, &target)?;
+        let mut headers = request_headers(setting, &sending.headers)?;
         headers.insert(CONTENT_TYPE, if json { JSON } else { PROTOBUF });
         let coding = super::coding(setting, &sending.compression)?;
         if coding != Coding::Identity {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
         }
         // One URL may be https while the others are not; TLS is set up if any of them needs it.
+        let [first, ..] = &urls;
         let secure = urls
             .iter()
             .find(|url| url.scheme() == Some(&http::uri::Scheme::HTTPS));
-        let target = secure.map_or(target.clone(), |url| Target {
-            url: url.clone(),
-            ..target
-        });
+        let target = Target {
+            url: secure.unwrap_or(first).clone(),
+        };
         Ok(Self {
             client: Client::new(
                 setting,

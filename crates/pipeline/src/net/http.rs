@@ -5,9 +5,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use base64::Engine as _;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderName, USER_AGENT};
+use http::header::{HeaderName, USER_AGENT};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
@@ -92,10 +91,8 @@ impl Body for Rope {
 /// Where requests go, taken apart once.
 #[derive(Clone, Debug)]
 pub struct Target {
-    /// The URL without user and password.
+    /// Scheme, host, port and path; never a user or a password.
     pub url: Uri,
-    /// `Authorization` made of the user and password of the URL.
-    pub credentials: Option<HeaderValue>,
 }
 
 impl Target {
@@ -115,27 +112,14 @@ impl Target {
             _ => return Err(wrong("a URL without a scheme")),
         }
         let uri: Uri = url.parse().map_err(|_| wrong("a text that is not a URL"))?;
-        let mut parts = uri.into_parts();
-        let authority = parts
-            .authority
-            .take()
+        let authority = uri
+            .authority()
             .ok_or_else(|| wrong("a URL without a host"))?;
-        let (user, host) = match authority.as_str().rsplit_once('@') {
-            None => (None, authority.as_str()),
-            Some((user, host)) => (Some(user), host),
-        };
-        let credentials = user.map(|user| {
-            format!(
-                "Basic {}",
-                base64::engine::general_purpose::STANDARD.encode(user)
-            )
-        });
-        let credentials = credentials
-            .and_then(|text| HeaderValue::from_str(&text).ok())
-            .map(secret);
-        parts.authority = Some(host.parse().map_err(|_| wrong("a host that is not one"))?);
-        let url = Uri::from_parts(parts).map_err(|_| wrong("a text that is not a URL"))?;
-        Ok(Self { url, credentials })
+        if authority.as_str().contains('@') {
+            // A URL is shown in messages and statistics; a header never is.
+            return Err(wrong("a URL with credentials, which belong into headers"));
+        }
+        Ok(Self { url: uri })
     }
 
     /// The URL of a path on the same host.
@@ -153,17 +137,13 @@ impl Target {
     }
 }
 
-/// The headers of every request: what the user set, who we are, and the credentials of the URL.
+/// The headers of every request: what the user set, and who we are.
 pub fn request_headers(
     setting: &str,
     settings: &BTreeMap<String, String>,
-    target: &Target,
 ) -> Result<HeaderMap, StartError> {
     let mut headers = HeaderMap::new();
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    if let Some(credentials) = &target.credentials {
-        headers.insert(AUTHORIZATION, credentials.clone());
-    }
     for (name, value) in settings {
         let setting = format!("{setting}.headers");
         let key = HeaderName::try_from(name.as_str()).map_err(|_| {

@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
 use millrace_wire::Signal;
 use tokio::time::{Instant, sleep};
 
@@ -141,7 +140,7 @@ impl Shared {
             .map(|part| Batch {
                 signal,
                 items: millrace_wire::count(signal, &part),
-                payload: Payload::from(Bytes::from(part)),
+                payload: payload.derive(part),
             })
             .collect()
     }

@@ -240,10 +240,12 @@ impl From<ReadError> for Failure {
                     "the gateway holds as much data as its memory budget allows; send the request again later",
                 )
             },
+            // Not 408, which OTLP clients do not retry (H8): a slow moment must not cost data.
             ReadError::TimedOut(limit) => Self {
                 close: true,
+                retry_after_s: Some(OVERLOAD_RETRY_S),
                 ..Self::new(
-                    StatusCode::REQUEST_TIMEOUT,
+                    StatusCode::SERVICE_UNAVAILABLE,
                     4,
                     format!("the body did not arrive within {} s", limit.as_secs()),
                 )

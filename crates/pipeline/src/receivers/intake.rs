@@ -279,15 +279,15 @@ impl Intake {
         };
         visit.is_counted();
         let mut books = Pending::new(&self.ledger, signal, summary.items);
+        let request = Payload::from(request);
         let (payload, partial) = if summary.invalid == 0 {
             (request, None)
         } else {
-            let kept = millrace_wire::reject_invalid(signal, &request);
+            let kept = millrace_wire::reject_invalid(signal, &request.to_contiguous());
             books.drop(kept.rejected, Reason::InvalidData);
             let rejected = i64::try_from(kept.rejected).unwrap_or(i64::MAX);
-            // The copy is no larger than the request, which stays reserved until the end of this call.
             (
-                Bytes::from(kept.request),
+                request.derive(kept.request),
                 Some(PartialSuccess {
                     rejected,
                     message: kept.message,
@@ -298,7 +298,7 @@ impl Intake {
             let batch = Batch {
                 signal,
                 items: books.items,
-                payload: Payload::from(payload),
+                payload,
             };
             if let Err(refusal) = wait(consumer.consume(batch), deadline).await {
                 books.refuse(refusal.reason);

@@ -1,6 +1,7 @@
 """What one value may be: each kind reads a node, writes the value back, and describes itself as JSON Schema."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
@@ -35,23 +36,23 @@ _NANOSECONDS = {"ns": 1, "us": 1_000, "µs": 1_000, "μs": 1_000, "ms": 10**6, "
 _NANOSECONDS["h"] = 60 * _NANOSECONDS["m"]
 
 
-class Kind:
+class Kind(ABC):
     """One kind of value."""
 
     expected: str
     """Completes the sentence "expected ..."."""
 
+    @abstractmethod
     def read(self, node: Node, problems: Problems) -> object:
         """Return the value of `node`, or report why it is none of this kind and return `None`."""
-        raise NotImplementedError
 
     def write(self, value: Any) -> object:  # noqa: ANN401 - each kind has its own type of value
         """Return `value` as a configuration spells it: the inverse of `read`."""
         return value
 
+    @abstractmethod
     def schema(self) -> Schema:
         """Return the JSON Schema of what `read` accepts."""
-        raise NotImplementedError
 
     def reject(self, node: Node, problems: Problems, hint: str | None = None) -> None:
         """Report that `node` is not of this kind."""

@@ -32,12 +32,12 @@ _KEEPALIVE = Group(
             Setting("max_connection_age", Duration(1), "Close connections gracefully at this age, to spread clients."),
             Setting("max_connection_age_grace", Ignored("requests in flight always finish"), ""),
             Setting("max_connection_idle", Ignored("connections that are idle cost little and are counted"), ""),
-            Setting("time", Ignored("dead peers are found by TCP keep-alive"), ""),
-            Setting("timeout", Ignored("dead peers are found by TCP keep-alive"), ""),
+            Setting("time", Ignored("dead peers are found by HTTP/2 pings after idle_timeout"), ""),
+            Setting("timeout", Ignored("dead peers are found by HTTP/2 pings after idle_timeout"), ""),
         ),
         "Life of a connection.",
     ),
-    Setting("enforcement_policy", Ignored("floods of pings are always refused"), ""),
+    Setting("enforcement_policy", Ignored("pings are answered, however many; other clients are served meanwhile"), ""),
 )
 
 _GRPC = Group(
