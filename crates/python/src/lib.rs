@@ -6,20 +6,36 @@
     clippy::needless_pass_by_value,
     reason = "arguments that PyO3 extracts belong to the function"
 )]
+mod api;
 mod attribute;
+mod attributes;
+mod buffer;
+mod clean;
 mod codec;
+mod complaint;
+mod context;
+mod context_variable;
 mod door;
 mod error;
 mod gateway;
 mod load;
 mod otlp;
+mod resource;
 mod send;
+mod trace;
+mod value;
 
 /// The native part of millrace. Use the public modules instead: this one may change with every version.
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
+    use crate::buffer::Buffer;
+    #[pymodule_export]
     use crate::codec::{ZstdCompressor, ZstdDecompressor};
+    #[pymodule_export]
+    use crate::complaint::set_strict;
+    #[pymodule_export]
+    use crate::context::RuntimeContext;
     #[pymodule_export]
     use crate::gateway::Gateway;
     #[pymodule_export]
@@ -32,6 +48,8 @@ mod _native {
 
     #[pymodule_export]
     use crate::send::Sender;
+    #[pymodule_export]
+    use crate::trace::{NonRecordingSpan, Span, SpanRecorder, SpanScope, Tracer};
 
     #[pymodule_export]
     #[expect(

@@ -123,25 +123,43 @@ fn encode_nested(value: &AttributeValue, out: &mut Vec<u8>, depth_left: usize) {
         AttributeValue::Int(value) => value.encode_value(out),
         AttributeValue::Double(value) => value.encode_value(out),
         AttributeValue::Bytes(bytes) => bytes.as_slice().encode_value(out),
-        AttributeValue::Array(values) => {
-            let array = begin(out, ARRAY, 0);
-            for value in values {
-                let nested = begin(out, VALUES, 0);
-                encode_nested(value, out, depth_inside);
-                end(out, nested);
-            }
-            end(out, array);
-        }
+        AttributeValue::Array(values) => push_array(out, values, |value, out| {
+            encode_nested(value, out, depth_inside);
+        }),
         AttributeValue::KvList(pairs) => {
-            let list = begin(out, KVLIST, 0);
-            for (key, value) in pairs {
-                push_pair(out, VALUES, key, |out| {
-                    encode_nested(value, out, depth_inside);
-                });
-            }
-            end(out, list);
+            push_map(out, pairs.iter().map(|(key, value)| (key, value)), |value, out| {
+                encode_nested(value, out, depth_inside);
+            });
         }
     }
+}
+
+/// Appends the content of an `AnyValue` that is an array; `encode` appends the content of each value.
+pub fn push_array<T>(
+    out: &mut Vec<u8>,
+    values: impl IntoIterator<Item = T>,
+    mut encode: impl FnMut(T, &mut Vec<u8>),
+) {
+    let array = begin(out, ARRAY, 0);
+    for value in values {
+        let nested = begin(out, VALUES, 0);
+        encode(value, out);
+        end(out, nested);
+    }
+    end(out, array);
+}
+
+/// Appends the content of an `AnyValue` that is a list of keys and values; `encode` appends the content of each value.
+pub fn push_map<K: AsRef<str>, T>(
+    out: &mut Vec<u8>,
+    pairs: impl IntoIterator<Item = (K, T)>,
+    mut encode: impl FnMut(T, &mut Vec<u8>),
+) {
+    let list = begin(out, KVLIST, 0);
+    for (key, value) in pairs {
+        push_pair(out, VALUES, key.as_ref(), |out| encode(value, out));
+    }
+    end(out, list);
 }
 
 /// Appends one attribute to a message whose attributes are the field `number`.

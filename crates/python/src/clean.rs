@@ -1,0 +1,153 @@
+//! Makes attribute values out of whatever users pass: bounded, immutable, and never an exception.
+use pyo3::prelude::*;
+use pyo3::types::{
+    PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyMapping, PySequence, PyString, PyTuple,
+};
+
+use crate::complaint;
+
+/// How deep values are kept (specification: `AttributeValueDepthLimit`); what lies deeper becomes the empty value.
+const DEPTH_MAX: usize = 64;
+/// How many values one attribute may hold in all. It ends what refers to itself twice at every level.
+const VALUES_MAX: usize = 1 << 16;
+
+/// How large one value may be.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ValueLimits {
+    /// Characters of a text, bytes of bytes.
+    pub(crate) length: Option<usize>,
+}
+
+/// The value as it is kept: itself where it is immutable, else a copy. Whatever is not a value becomes its text.
+#[inline]
+pub(crate) fn value(value: &Bound<'_, PyAny>, limits: &ValueLimits) -> PyResult<Py<PyAny>> {
+    let unbounded = limits.length.is_none();
+    let is_kept = (unbounded && value.is_exact_instance_of::<PyString>())
+        || value.is_exact_instance_of::<PyInt>()
+        || value.is_exact_instance_of::<PyBool>()
+        || value.is_exact_instance_of::<PyFloat>()
+        || (unbounded && value.is_exact_instance_of::<PyBytes>());
+    if is_kept {
+        return Ok(value.clone().unbind());
+    }
+    copied(value, limits, DEPTH_MAX, &mut VALUES_MAX.clone())
+}
+
+#[cold]
+fn copied(
+    value: &Bound<'_, PyAny>,
+    limits: &ValueLimits,
+    depth_left: usize,
+    values_left: &mut usize,
+) -> PyResult<Py<PyAny>> {
+    let py = value.py();
+    if depth_left == 0 || *values_left == 0 {
+        return Ok(py.None());
+    }
+    *values_left -= 1;
+    if value.is_none()
+        || value.is_instance_of::<PyInt>()
+        || value.is_instance_of::<PyFloat>()
+    {
+        return Ok(value.clone().unbind());
+    }
+    if let Ok(text) = value.cast::<PyString>() {
+        return shortened(text, limits);
+    }
+    if let Ok(bytes) = value.cast::<PyBytes>() {
+        let content = bytes.as_bytes();
+        return Ok(match limits.length.and_then(|length| content.get(..length)) {
+            Some(start) => PyBytes::new(py, start).into_any().unbind(),
+            None => value.clone().unbind(),
+        });
+    }
+    if let Ok(mapping) = value.cast::<PyMapping>() {
+        return copied_mapping(mapping, limits, depth_left, values_left);
+    }
+    if let Ok(values) = value.cast::<PySequence>() {
+        let copies = PyList::empty(py);
+        for item in values.try_iter()? {
+            if *values_left == 0 {
+                break;
+            }
+            copies.append(copied(&item?, limits, depth_left - 1, values_left)?)?;
+        }
+        return Ok(PyTuple::new(py, copies)?.into_any().unbind());
+    }
+    complaint::value_type(value)?;
+    match value.str() {
+        Ok(text) if has_own_text(value) => shortened(&text, limits),
+        _ => Ok(py.None()),
+    }
+}
+
+fn copied_mapping(
+    mapping: &Bound<'_, PyMapping>,
+    limits: &ValueLimits,
+    depth_left: usize,
+    values_left: &mut usize,
+) -> PyResult<Py<PyAny>> {
+    let copy = PyDict::new(mapping.py());
+    for item in mapping.items()? {
+        if *values_left == 0 {
+            break;
+        }
+        let (key, value) = (item.get_item(0)?, item.get_item(1)?);
+        let key = match key.cast::<PyString>() {
+            Ok(key) if !key.is_empty()? => key.clone(),
+            Err(_) if has_own_text(&key) && key.is_truthy()? => {
+                complaint::key(&key)?;
+                key.str()?
+            }
+            _ => {
+                complaint::key(&key)?;
+                continue;
+            }
+        };
+        copy.set_item(key, copied(&value, limits, depth_left - 1, values_left)?)?;
+    }
+    Ok(copy.into_any().unbind())
+}
+
+/// The first characters of a text, as many as are allowed.
+fn shortened(text: &Bound<'_, PyString>, limits: &ValueLimits) -> PyResult<Py<PyAny>> {
+    match limits.length {
+        Some(length) if text.len()? > length => {
+            Ok(text.cast::<PySequence>()?.get_slice(0, length)?.unbind().into_any())
+        }
+        _ => Ok(text.clone().into_any().unbind()),
+    }
+}
+
+/// Whether `str` says something about the object: the text of a bare `object` is an address.
+fn has_own_text(object: &Bound<'_, PyAny>) -> bool {
+    let class = object.get_type();
+    let plain = object.py().get_type::<PyAny>();
+    ["__str__", "__repr__"].iter().any(|name| {
+        match (class.getattr(name), plain.getattr(name)) {
+            (Ok(own), Ok(inherited)) => !own.is(&inherited),
+            _ => false,
+        }
+    })
+}
+
+/// The key of an attribute where it is not simply a string: the text of a subclass, else a complaint.
+#[cold]
+pub(crate) fn key<'py>(key: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyString>>> {
+    match key.cast::<PyString>() {
+        Ok(text) if !text.is_empty()? => Ok(Some(PyString::new(key.py(), &readable(text)))),
+        _ => {
+            complaint::key(key)?;
+            Ok(None)
+        }
+    }
+}
+
+/// The text of a string that may hold what UTF-8 cannot: lone surrogates become question marks.
+#[cold]
+pub(crate) fn readable(text: &Bound<'_, PyString>) -> String {
+    match text.to_str() {
+        Ok(text) => text.to_owned(),
+        Err(_) => text.to_string_lossy().into_owned(),
+    }
+}

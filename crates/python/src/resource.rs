@@ -1,0 +1,21 @@
+//! The resource of this process, encoded once.
+use millrace_wire::encode::push_attribute;
+use pyo3::prelude::*;
+
+use crate::attributes::{AttributeLimits, Attributes};
+use crate::clean::ValueLimits;
+
+/// Resources have no limits (specification: common/attribute-limits).
+const UNLIMITED: AttributeLimits = AttributeLimits {
+    count: u32::MAX,
+    value: ValueLimits { length: None },
+};
+
+/// The content of the wire's `Resource` with these attributes.
+pub(crate) fn encoded(attributes: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    let mut out = Vec::new();
+    Attributes::from_mapping(Some(attributes), &UNLIMITED)?.each(attributes.py(), |key, value| {
+        push_attribute(&mut out, 1, key, value);
+    });
+    Ok(out)
+}

@@ -1,0 +1,17 @@
+//! Traces: tracers, spans, and the samplers that decide about them.
+mod ids;
+mod non_recording;
+mod parent;
+mod readable;
+mod recorder;
+mod sampling;
+mod scope;
+mod span;
+mod tracer;
+
+pub(crate) use ids::SpanIds;
+pub(crate) use non_recording::NonRecordingSpan;
+pub(crate) use recorder::SpanRecorder;
+pub(crate) use scope::SpanScope;
+pub(crate) use span::Span;
+pub(crate) use tracer::Tracer;
