@@ -14,7 +14,7 @@ LAYER = {"wire": 0, "tracezip": 1, "columns": 1, "recorder": 1, "pipeline": 2, "
 """A crate sees only those of the layers below its own, never a sibling."""
 
 FLOOR = {"_native", "errors"}
-PLAIN = {*FLOOR, "otlp", "files", "zstd"}
+PLAIN = {*FLOOR, "otlp", "files", "zstd", "exporter"}
 FACES = {"gateway", "store", "api", "sdk"}
 MAY_IMPORT = {
     "__main__": {"cli"},
@@ -24,6 +24,7 @@ MAY_IMPORT = {
     **dict.fromkeys(FACES, PLAIN),
     "files": FLOOR | {"otlp", "zstd"},
     "otlp": FLOOR,
+    "exporter": FLOOR,
     "zstd": FLOOR,
     "errors": set[str](),
     "_native": set[str](),
