@@ -18,9 +18,12 @@ PLAIN = {*FLOOR, "otlp", "files", "zstd", "exporter"}
 FACES = {"gateway", "store", "api", "sdk"}
 MAY_IMPORT = {
     "__main__": {"cli"},
-    "cli": PLAIN | FACES,
+    "cli": PLAIN | FACES | {"bootstrap"},
+    "bootstrap": FLOOR | {"telemetry"},
+    "distro": {"telemetry"},
+    "telemetry": FLOOR | {"sdk"},  # the SDK in one call
     "integrations": FLOOR | {"sdk"},
-    "__init__": PLAIN | FACES,  # by name, when it is first used
+    "__init__": PLAIN | FACES | {"telemetry"},  # by name, when it is first used
     **dict.fromkeys(FACES, PLAIN),
     "files": FLOOR | {"otlp", "zstd"},
     "otlp": FLOOR,
