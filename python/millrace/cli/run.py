@@ -53,13 +53,13 @@ def run(arguments: argparse.Namespace) -> int:
     if not command:
         terminal.error("nothing to run: write the program after --, as in millrace run -- python app.py")
         return USAGE
-    executable, command = _resolved(command)
-    if executable is None:
+    program = _resolved(command)
+    if program is None:
         terminal.error(f"there is no program {command[0]!r} on the PATH or beside {_interpreter()}")
         return _NOT_FOUND
     environment = dict(os.environ)
     _set_variables(arguments, environment)
-    return os.execve(executable, command, environment)  # noqa: S606 - running it is what was asked for
+    return os.execve(program[0], program, environment)  # noqa: S606 - running it is what was asked for
 
 
 _NOT_FOUND = 127
@@ -72,17 +72,19 @@ def _interpreter() -> str:
     return sys.executable
 
 
-def _resolved(command: list[str]) -> tuple[str | None, list[str]]:
-    """Return the executable and its arguments; programs beside our interpreter come first, as they see millrace."""
+def _resolved(command: list[str]) -> list[str] | None:
+    """Return the command with the path of its program; one beside our interpreter comes first, as it sees millrace."""
     import os
     import shutil
     from pathlib import Path
 
-    beside = str(Path(_interpreter()).parent)
-    name = command[0]
+    name, *rest = command
     if name.endswith(".py") and not os.access(name, os.X_OK):
-        return _interpreter(), [_interpreter(), *command]
-    return shutil.which(name, path=os.pathsep.join((beside, os.environ.get("PATH", os.defpath)))), command
+        return [_interpreter(), *command]
+    beside = str(Path(_interpreter()).parent)
+    path = shutil.which(name, path=os.pathsep.join((beside, os.environ.get("PATH", os.defpath))))
+    # The path and not the name, also as argv[0]: an interpreter finds its virtual environment by it.
+    return [path, *rest] if path else None
 
 
 def _set_variables(arguments: argparse.Namespace, environment: "MutableMapping[str, str]") -> None:
