@@ -6,12 +6,9 @@ or where no other one is installed.
 """
 
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from opentelemetry.util._importlib_metadata import entry_points
-
-if TYPE_CHECKING:
-    from opentelemetry.instrumentation.distro import BaseDistro
 
 __all__ = ["Configurator", "distro"]
 
@@ -20,27 +17,27 @@ _DISTRO = "OTEL_PYTHON_DISTRO"
 _CONFIGURATOR = "OTEL_PYTHON_CONFIGURATOR"
 
 
-def distro() -> "BaseDistro | None":
+def distro() -> Any:  # noqa: ANN401 - a distro, of a package that may be absent
     """Return the distro, or `None`, which `opentelemetry-instrument` passes over."""
     if os.environ.get(_DISTRO) != _NAME and (os.environ.get(_DISTRO) or _others("opentelemetry_distro")):
         return None
-    from opentelemetry.instrumentation.distro import BaseDistro  # noqa: PLC0415 - of the package that asks for a distro
+    from opentelemetry.instrumentation import distro as upstream  # noqa: PLC0415 - the package that asks for a distro
 
-    class Distro(BaseDistro):
-        """Names the configurator, where it was itself named."""
+    parent: Any = vars(upstream)["BaseDistro"]  # the module turns type checking off
+    return type("Distro", (parent,), {"_configure": _name_the_configurator})()
 
-        def _configure(self, **_: object) -> None:
-            if os.environ.get(_DISTRO) == _NAME:
-                os.environ.setdefault(_CONFIGURATOR, _NAME)
 
-    return Distro()
+def _name_the_configurator(_: object, **__: object) -> None:
+    """Let the configurator be ours, too, where the distro was named."""
+    if os.environ.get(_DISTRO) == _NAME:
+        os.environ.setdefault(_CONFIGURATOR, _NAME)
 
 
 class Configurator:
     """Configures the SDK from the environment."""
 
     def configure(self, auto_instrumentation_version: str | None = None, **kwargs: object) -> None:
-        """Set the global providers, or let another configurator do it that was there first by right."""
+        """Set the global providers, or let another configurator do it where ours was not named."""
         others = _others("opentelemetry_configurator")
         if os.environ.get(_CONFIGURATOR) != _NAME and others:
             others[0].load()().configure(auto_instrumentation_version=auto_instrumentation_version, **kwargs)

@@ -18,9 +18,7 @@ READERS = [
     for path in (ROOT / folder).rglob(suffix)
     if path != SOURCE
 ]
-COMPOSED = re.compile(
-    r"OTEL_EXPORTER_OTLP_(ENDPOINT|PROTOCOL|HEADERS|COMPRESSION|TIMEOUT|INSECURE|CERTIFICATE|CLIENT_.*)"
-)
+COMPOSED = re.compile(r"OTEL_EXPORTER_OTLP_((?:CLIENT_)?[A-Z]+)")
 """Read by a name that is put together of the signal and this."""
 BY_THE_API = {"OTEL_PYTHON_TRACER_PROVIDER", "OTEL_PYTHON_METER_PROVIDER", "OTEL_PYTHON_LOGGER_PROVIDER"}
 
