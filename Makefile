@@ -31,6 +31,7 @@ lint: $(DONE)/native $(DONE)/lint ## format check, clippy, ruff, mypy, stubs, li
 	@command -v cargo-deny >/dev/null || cargo install --locked cargo-deny
 	cargo deny --log-level warn check bans licenses sources
 	$(BIN)/python scripts/generate_schema.py --check
+	$(BIN)/python scripts/document_variables.py --check
 
 format: $(DONE)/lint ## format Rust and Python, and repair what the linter can
 	cargo fmt --all

@@ -7,7 +7,15 @@ if TYPE_CHECKING:
 
     from millrace.gateway.config.problems import Problem
 
-__all__ = ["ConfigError", "DecodeError", "GatewayError", "ItemTooLargeError", "MillraceError", "UnreachableError"]
+__all__ = [
+    "ConfigError",
+    "DecodeError",
+    "GatewayError",
+    "ItemTooLargeError",
+    "MillraceError",
+    "SettingsError",
+    "UnreachableError",
+]
 
 
 class MillraceError(Exception):
@@ -70,3 +78,7 @@ class GatewayError(MillraceError, RuntimeError):
 
 class UnreachableError(MillraceError, ConnectionError):
     """An endpoint that cannot be reached, or an address that cannot be listened on."""
+
+
+class SettingsError(MillraceError, ValueError):
+    """Settings with which the SDK cannot record or export; raised by `configure(strict=True)` only."""

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from millrace.exporter import grpc_endpoint
 from millrace.gateway.config import Configuration, load, printing, reference, schema
 from millrace.gateway.config.catalog import SECTIONS
 from millrace.gateway.config.endpoints import listen_address
-from millrace.gateway.config.exporters import grpc_endpoint
 from millrace.gateway.config.kinds import Duration
 from millrace.gateway.config.problems import Place, Problems
 from millrace.gateway.config.tree import Scalar

@@ -14,16 +14,20 @@ LAYER = {"wire": 0, "tracezip": 1, "columns": 1, "recorder": 1, "pipeline": 2, "
 """A crate sees only those of the layers below its own, never a sibling."""
 
 FLOOR = {"_native", "errors"}
-PLAIN = {*FLOOR, "otlp", "files", "zstd"}
+PLAIN = {*FLOOR, "otlp", "files", "zstd", "exporter"}
 FACES = {"gateway", "store", "api", "sdk"}
 MAY_IMPORT = {
     "__main__": {"cli"},
-    "cli": PLAIN | FACES,
+    "cli": PLAIN | FACES | {"bootstrap"},
+    "bootstrap": FLOOR | {"telemetry"},
+    "distro": {"telemetry"},
+    "telemetry": FLOOR | {"sdk"},  # the SDK in one call
     "integrations": FLOOR | {"sdk"},
-    "__init__": PLAIN | FACES,  # by name, when it is first used
+    "__init__": PLAIN | FACES | {"telemetry"},  # by name, when it is first used
     **dict.fromkeys(FACES, PLAIN),
     "files": FLOOR | {"otlp", "zstd"},
     "otlp": FLOOR,
+    "exporter": FLOOR,
     "zstd": FLOOR,
     "errors": set[str](),
     "_native": set[str](),

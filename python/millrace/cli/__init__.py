@@ -16,6 +16,7 @@ from millrace.cli import (
     convert,
     gen,
     inspect,
+    run,
     send,
     serve,
     sink,
@@ -28,11 +29,12 @@ from millrace.errors import ConfigError, MillraceError
 
 __all__ = ["COMMANDS", "build_parser", "main"]
 
-COMMANDS = (serve, send, gen, sink, bench, inspect, convert, config, version, completion)
+COMMANDS = (run, serve, send, gen, sink, bench, inspect, convert, config, version, completion)
 """In the order of `millrace --help`."""
 
 _EPILOG = """\
 examples:
+  millrace run -- uvicorn app:app             run a program with OpenTelemetry
   millrace serve --config gateway.yaml        run a gateway
   millrace gen --rate 1000 --duration 10s     send it telemetry, and report what became of it
   millrace inspect received.jsonl             look into a file
@@ -46,7 +48,7 @@ names them.
 
 def build_parser() -> Parser:
     """Return the parser of the whole command line."""
-    parser = Parser(prog="millrace", description="Move OpenTelemetry telemetry.", epilog=_EPILOG)
+    parser = Parser(prog="millrace", description="Record and move OpenTelemetry telemetry.", epilog=_EPILOG)
     parser.add_argument("--version", action=_PrintVersion, nargs=0, help="print the version")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     for command in COMMANDS:

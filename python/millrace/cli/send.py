@@ -134,7 +134,7 @@ def _reachable(url: str, timeout_s: float, terminal: Terminal) -> bool:
     """Connect once: a wrong endpoint is said at once and not after all retries."""
     import socket
 
-    from millrace.gateway.config.endpoints import parse_url
+    from millrace.exporter import parse_url
 
     parsed = parse_url(url)
     port = parsed.port or (443 if parsed.scheme == "https" else 80)

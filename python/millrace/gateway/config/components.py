@@ -1,15 +1,13 @@
 """What a component is to the configuration: a kind, its settings, and how they become what the engine reads."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypeAlias
+from typing import NamedTuple
 
+from millrace.exporter import Resolved
 from millrace.gateway.config.problems import Problems
 from millrace.gateway.config.settings import Group, Values
 
 __all__ = ["Component", "Resolved"]
-
-Resolved: TypeAlias = dict[str, Any]
-"""A part of the configuration as the engine reads it: sizes in bytes, times in milliseconds."""
 
 
 class Component(NamedTuple):

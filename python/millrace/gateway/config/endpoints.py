@@ -1,63 +1,10 @@
-"""Addresses to listen on and endpoints to send to: taken apart, checked, and put in one form."""
+"""Addresses to listen on and URLs to send to, as kinds of settings."""
 
-import re
-from typing import NamedTuple
-
+from millrace.exporter import parse_host_port, parse_url
 from millrace.gateway.config.kinds import Text
 from millrace.gateway.config.tree import Scalar
 
-__all__ = ["LISTEN", "URL", "Url", "is_loopback", "listen_address", "parse_host_port", "parse_url"]
-
-PORT_MAX = 65_535
-
-_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?", re.DOTALL)
-_HOST = re.compile(r"[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%]+\]")
-
-
-class Url(NamedTuple):
-    """An `http` or `https` URL without credentials."""
-
-    scheme: str
-    host: str
-    port: int | None
-    path: str
-    query: str
-
-    def __str__(self) -> str:
-        """Return the URL as text."""
-        port = "" if self.port is None else f":{self.port}"
-        return f"{self.scheme}://{self.host}{port}{self.path}{self.query}"
-
-
-def parse_host_port(text: str) -> tuple[str, int | None]:
-    """Return the host (brackets kept around IPv6) and the port, if any. Raises ValueError with a sentence."""
-    if text.count(":") > 1 and not text.startswith("["):
-        raise ValueError("an IPv6 address needs brackets, as in [::1]:4317")
-    host, colon, port = text.rpartition(":") if not text.endswith("]") else (text, "", "")
-    if not colon:
-        host = text
-    if host and not _HOST.fullmatch(host):
-        raise ValueError("the host has characters that no host name has")
-    if colon and not (port.isascii() and port.isdigit() and int(port) <= PORT_MAX):
-        raise ValueError(f"the port is a number from 0 to {PORT_MAX}")
-    return host, int(port) if colon else None
-
-
-def parse_url(text: str) -> Url:
-    """Take an `http` or `https` URL apart. Raises ValueError with a sentence that does not repeat credentials."""
-    match = _URL.fullmatch(text)
-    if not match or match[1].lower() not in {"http", "https"}:
-        raise ValueError("a URL starts with http:// or https://")
-    if "@" in match[2]:
-        raise ValueError("credentials do not belong into a URL: set them as headers")
-    if match[5]:
-        raise ValueError("a URL to send to has no #fragment")
-    if any(character.isspace() or not character.isprintable() for character in text):
-        raise ValueError("a URL has no spaces or control characters")
-    host, port = parse_host_port(match[2])
-    if not host:
-        raise ValueError("the URL has no host")
-    return Url(match[1].lower(), host, port, match[3], match[4] or "")
+__all__ = ["LISTEN", "URL", "is_loopback", "listen_address"]
 
 
 def listen_address(text: str) -> str:

@@ -1,53 +1,17 @@
 """The exporters: `otlp`, `otlphttp`, `file`, `debug` and `nop`."""
 
-import re
-
+from millrace.exporter import SIGNAL_PATHS, grpc_endpoint, otlp_grpc, otlp_http
 from millrace.gateway.config.components import Component, Resolved
-from millrace.gateway.config.endpoints import URL, parse_host_port, parse_url
+from millrace.gateway.config.endpoints import URL
 from millrace.gateway.config.kinds import Boolean, Choice, Duration, Ignored, Text, Unsupported
 from millrace.gateway.config.problems import Problems
 from millrace.gateway.config.sending import resolve_sending, sending_settings
 from millrace.gateway.config.settings import Group, Setting, Values
 
-__all__ = ["DEBUG", "FILE", "NOP", "OTLP", "OTLP_HTTP", "SIGNAL_PATHS", "grpc_endpoint"]
-
-SIGNAL_PATHS = {
-    "traces": "/v1/traces",
-    "metrics": "/v1/metrics",
-    "logs": "/v1/logs",
-    "profiles": "/v1development/profiles",
-}
-"""What `otlphttp` appends to its endpoint."""
+__all__ = ["DEBUG", "FILE", "NOP", "OTLP", "OTLP_HTTP"]
 
 _CONNECTIONS = Ignored("sending_queue.num_consumers says how many requests travel at once")
 _NOT_IN_FILES = "write to one file; logrotate with copytruncate rotates it"
-
-
-def grpc_endpoint(text: str, *, insecure: bool) -> str:
-    """Return the URL of a gRPC target: `host:port` means TLS unless `insecure`; a scheme decides by itself.
-
-    Raises:
-        ValueError: The text is none of `host:port`, `http://host:port`, `https://host:port`, `dns:///host:port`.
-    """
-    scheme, separator, rest = text.partition("://")
-    if not separator and text.startswith("unix:"):
-        raise ValueError("Unix sockets are not supported")
-    if scheme in {"http", "https"}:
-        url = parse_url(text)
-        if url.path not in {"", "/"} or url.query:
-            raise ValueError("a gRPC endpoint has no path")
-        target = str(url._replace(path="")).partition("://")[2]
-    elif not separator:
-        target = text
-    elif scheme in {"dns", "passthrough"}:
-        target = re.sub(r"^[^/]*/", "", rest)
-    else:
-        raise ValueError(f"the scheme is http, https or dns, or there is none: got {scheme}")
-    host, port = parse_host_port(target)
-    if not host or not port:
-        raise ValueError("the host and the port are needed, as in localhost:4317")
-    secure = scheme == "https" or (scheme != "http" and not insecure)
-    return f"{'https' if secure else 'http'}://{target}"
 
 
 def _endpoint_fault(text: str) -> str | None:
@@ -61,7 +25,7 @@ def _endpoint_fault(text: str) -> str | None:
 def _resolve_otlp(values: Values, problems: Problems) -> Resolved:
     tls = values["tls"]
     url = grpc_endpoint(values["endpoint"], insecure=bool(tls and tls["insecure"]))
-    return {"kind": "otlp", "endpoint": url, **resolve_sending(values, problems, tls=url.startswith("https:"))}
+    return otlp_grpc(url, resolve_sending(values, problems, tls=url.startswith("https:")))
 
 
 def _check_otlphttp(values: Values, problems: Problems) -> None:
@@ -74,13 +38,8 @@ def _resolve_otlphttp(values: Values, problems: Problems) -> Resolved:
     base = (values["endpoint"] or "").rstrip("/")
     urls = {signal: values[f"{signal}_endpoint"] or (base and f"{base}{path}") for signal, path in SIGNAL_PATHS.items()}
     tls = any(url.startswith("https:") for url in urls.values())
-    return {
-        "kind": "otlphttp",
-        "endpoint": base or next(filter(None, urls.values())),
-        "urls": urls,
-        "encoding": values["encoding"],
-        **resolve_sending(values, problems, tls=tls),
-    }
+    endpoint = base or next(filter(None, urls.values()))
+    return otlp_http(endpoint, urls, values["encoding"], resolve_sending(values, problems, tls=tls))
 
 
 def _resolve_file(values: Values, problems: Problems) -> Resolved:  # noqa: ARG001 - every component has this shape

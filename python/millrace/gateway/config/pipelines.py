@@ -3,8 +3,8 @@
 import re
 from collections.abc import Mapping
 
+from millrace.exporter import SIGNAL_PATHS
 from millrace.gateway.config.components import Component, Resolved
-from millrace.gateway.config.exporters import SIGNAL_PATHS
 from millrace.gateway.config.kinds import Kind, ListOf, Schema, describe
 from millrace.gateway.config.problems import Problems, nearest
 from millrace.gateway.config.settings import Group, Setting, Values

@@ -1,7 +1,6 @@
 """What the `otlp` and `otlphttp` exporters share: headers, compression, retries and the sending queue."""
 
-import re
-
+from millrace.exporter import header_name_fault, header_value_fault, sending
 from millrace.gateway.config.components import Resolved
 from millrace.gateway.config.kinds import (
     Boolean,
@@ -22,26 +21,9 @@ __all__ = ["MEBIBYTE", "resolve_sending", "sending_settings"]
 
 MEBIBYTE = 1 << 20
 
-_HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_OURS = frozenset(
-    {"content-length", "content-type", "content-encoding", "host", "te", "transfer-encoding", "connection"}
-)
 _ANOTHER_CODING = "use gzip or zstd, which every OTLP receiver of today reads"
 _EXTENSION = "extensions other than health_check do not exist yet"
 _LEVELS = {"gzip": range(1, 10), "zstd": range(1, 23)}
-
-
-def _header_name_fault(name: str) -> str | None:
-    if not _HEADER_NAME.fullmatch(name):
-        return "the name of a header has letters, digits and hyphens"
-    if name.lower() in _OURS or name.lower().startswith("grpc-"):
-        return "this header is set by the exporter itself"
-    return None
-
-
-def _header_value_fault(value: str) -> str | None:
-    allowed = all(character == "\t" or " " <= character <= "~" for character in value)
-    return None if allowed else "the value of a header is printable ASCII"
 
 
 def _check_retry(values: Values, problems: Problems) -> None:
@@ -101,7 +83,7 @@ def sending_settings(timeout_ms: int) -> tuple[Setting, ...]:
         Setting("tls", CLIENT_TLS, "TLS of the connection. Without it the machine's own authorities are trusted."),
         Setting(
             "headers",
-            MapOf(Secret("text", _header_value_fault), "headers", _header_name_fault),
+            MapOf(Secret("text", header_value_fault), "headers", header_name_fault),
             "Added to each request. Values are never shown.",
             {},
         ),
@@ -125,15 +107,13 @@ def resolve_sending(values: Values, problems: Problems, *, tls: bool) -> Resolve
     """Return the part of a network exporter that both have in common, as the engine reads it."""
     compression = values["compression"] or "none"
     retry, queue = values["retry_on_failure"], values["sending_queue"]
-    return {
-        "headers": {name.lower(): value for name, value in values["headers"].items()},
-        "timeout_ms": values["timeout"],
-        "compression": compression,
-        "compression_level": _level(compression, values["compression_params"], problems),
-        "max_request_bytes": 64 * MEBIBYTE,
-        "max_response_bytes": 4 * MEBIBYTE,
-        "tls": resolve_client_tls(values["tls"], needed=tls),
-        "retry_on_failure": {
+    return sending(
+        headers=values["headers"],
+        timeout_ms=values["timeout"],
+        compression=compression,
+        compression_level=_level(compression, values["compression_params"], problems),
+        tls=resolve_client_tls(values["tls"], needed=tls),
+        retry={
             "enabled": retry["enabled"],
             "initial_interval_ms": retry["initial_interval"],
             "max_interval_ms": retry["max_interval"],
@@ -141,11 +121,11 @@ def resolve_sending(values: Values, problems: Problems, *, tls: bool) -> Resolve
             "randomization_factor": retry["randomization_factor"],
             "max_elapsed_time_ms": retry["max_elapsed_time"],
         },
-        "sending_queue": {
+        queue={
             name: queue[name]
             for name in ("enabled", "num_consumers", "queue_size", "wait_for_result", "block_on_overflow")
         },
-    }
+    )
 
 
 def _level(compression: str, params: Values, problems: Problems) -> int | None:

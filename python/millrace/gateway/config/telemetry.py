@@ -2,9 +2,10 @@
 
 import os
 
+from millrace.exporter import parse_host_port
 from millrace.gateway.config import exporters
 from millrace.gateway.config.components import Resolved
-from millrace.gateway.config.endpoints import LISTEN, URL, listen_address, parse_host_port
+from millrace.gateway.config.endpoints import LISTEN, URL, listen_address
 from millrace.gateway.config.kinds import Choice, Ignored, Integer, ListOf, MapOf, Schema, Secret, Text, Unsupported
 from millrace.gateway.config.problems import Place, Problems
 from millrace.gateway.config.settings import Group, Setting, Values

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from millrace.exporter import client_tls
 from millrace.gateway.config.components import Resolved
 from millrace.gateway.config.kinds import Boolean, Choice, Ignored, Text, Unsupported, describe
 from millrace.gateway.config.problems import Place, Problems
@@ -97,4 +98,4 @@ def resolve_client_tls(values: Values | None, *, needed: bool) -> Resolved | Non
         return None
     values = CLIENT_TLS.defaults(Place(), Problems()) if values is None else values
     names = ("ca_file", "cert_file", "key_file", "server_name_override", "insecure_skip_verify", "min_version")
-    return {name: values[name] for name in names}
+    return client_tls(**{name: values[name] for name in names})

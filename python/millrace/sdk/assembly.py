@@ -1,0 +1,189 @@
+"""Puts an SDK together: the engine, a provider for each signal, and exporters written in Python beside them."""
+
+import json
+import logging
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from millrace.sdk import environment, process
+from millrace.sdk.environment_variables import OTEL_PYTHON_ID_GENERATOR
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
+    from millrace._native import Engine
+    from millrace.exporter import Resolved
+    from millrace.sdk.logs import LoggerProvider
+    from millrace.sdk.resources import AnyResource
+    from millrace.sdk.settings import SdkSettings
+
+__all__ = ["NOTHING", "Assembly", "Plan", "assemble", "install_providers"]
+
+_log = logging.getLogger("millrace")
+
+
+class Plan(NamedTuple):
+    """What is to be put together."""
+
+    settings: "SdkSettings"
+    signals: tuple[str, ...]
+    """Those that are recorded, whether or not they are exported."""
+    resource: "AnyResource"
+    sampler: Any = None
+    """`None` leaves the choice to the environment."""
+
+
+class Assembly(NamedTuple):
+    """What was put together; a signal that is not recorded has no provider."""
+
+    engine: "Engine | None" = None
+    tracer_provider: "TracerProvider | None" = None
+    meter_provider: "MeterProvider | None" = None
+    logger_provider: "LoggerProvider | None" = None
+    summary: str = "nothing is recorded"
+
+    @property
+    def providers(self) -> list[Any]:
+        """The providers there are; the SDK's classes, which can flush and shut down."""
+        return [one for one in (self.tracer_provider, self.meter_provider, self.logger_provider) if one is not None]
+
+
+NOTHING = Assembly()
+"""An SDK that is switched off."""
+
+
+def assemble(plan: Plan) -> Assembly:
+    """Make the engine and the providers of `plan`."""
+    from millrace._native import Engine  # noqa: PLC0415 - a process whose SDK is disabled needs no engine
+
+    settings = plan.settings.engine
+    engine = Engine(json.dumps(settings)) if any(settings.values()) else None
+    makers = {"traces": _tracer_provider, "metrics": _meter_provider, "logs": _logger_provider}
+    made = {signal: makers[signal](plan, engine if settings[signal] else None) for signal in plan.signals}
+    for provider in made.values():
+        process.follow_forks(provider)
+    return Assembly(engine, made.get("traces"), made.get("metrics"), made.get("logs"), _summary(plan))
+
+
+def _tracer_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN401 - the SDK's class, which is loaded here
+    from millrace.sdk.trace import TracerProvider  # noqa: PLC0415 - only where traces are recorded
+
+    buffer = engine.buffer("traces") if engine else None
+    provider = TracerProvider(
+        sampler=plan.sampler, resource=plan.resource, id_generator=_id_generator(), _buffer=buffer
+    )
+    for exporter in _python_exporters("traces", plan):
+        from millrace.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - only for those who name one
+
+        provider.add_span_processor(BatchSpanProcessor(exporter))
+    return provider
+
+
+def _meter_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN401 - as above
+    from millrace.sdk.metrics import MeterProvider  # noqa: PLC0415 - only where metrics are recorded
+
+    readers = []
+    for exporter in _python_exporters("metrics", plan):
+        from millrace.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415 - for those who name one
+
+        readers.append(PeriodicExportingMetricReader(exporter))
+    return MeterProvider(resource=plan.resource, metric_readers=readers, _engine=engine)
+
+
+def _logger_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN401 - as above
+    from millrace.sdk.logs import LoggerProvider  # noqa: PLC0415 - only where logs are recorded
+
+    provider = LoggerProvider(resource=plan.resource, _buffer=engine.buffer("logs") if engine else None)
+    for exporter in _python_exporters("logs", plan):
+        from millrace.sdk.logs.export import BatchLogRecordProcessor  # noqa: PLC0415 - only for those who name one
+
+        provider.add_log_record_processor(BatchLogRecordProcessor(exporter))
+    return provider
+
+
+def _python_exporters(signal: str, plan: Plan) -> "list[Any]":
+    """Return the exporters of `OTEL_..._EXPORTER` that the engine does not have; one that fails is left out."""
+    exporters = []
+    for name in plan.settings.exporters[signal]:
+        try:
+            exporters.append(_exporter_class(signal, name)())
+        except Exception as error:  # noqa: BLE001 - whatever an installed package does
+            _log.warning("OTEL_%s_EXPORTER: %s is left out: %s", signal.upper(), name, error)
+    return exporters
+
+
+def _exporter_class(signal: str, name: str) -> Any:  # noqa: ANN401 - whatever an installed package has
+    if name == "console":
+        from importlib import import_module  # noqa: PLC0415 - as below
+
+        module, kind = _CONSOLE[signal]
+        return getattr(import_module(module), kind)
+    from millrace.sdk import entry_points  # noqa: PLC0415 - 10 ms for those who name one
+
+    return entry_points.load(f"opentelemetry_{signal}_exporter", name)
+
+
+_CONSOLE = {
+    "traces": ("millrace.sdk.trace.export", "ConsoleSpanExporter"),
+    "metrics": ("millrace.sdk.metrics.export", "ConsoleMetricExporter"),
+    "logs": ("millrace.sdk.logs.export", "ConsoleLogRecordExporter"),
+}
+
+
+def _id_generator() -> Any:  # noqa: ANN401 - whatever an installed package has
+    name = environment.text(OTEL_PYTHON_ID_GENERATOR)
+    if name in {None, "random", "millrace"}:
+        return None  # the native one
+    from millrace.sdk import entry_points  # noqa: PLC0415 - 10 ms for those who name one
+
+    try:
+        return entry_points.load("opentelemetry_id_generator", name)()
+    except Exception as error:  # noqa: BLE001 - whatever an installed package does
+        environment.warn(OTEL_PYTHON_ID_GENERATOR, f"random ids are used: {error}")
+        return None
+
+
+def _summary(plan: Plan) -> str:
+    """Return the sentence that says where telemetry goes."""
+    places: dict[str, list[str]] = {}
+    for signal in plan.signals:
+        settings, names = plan.settings.engine[signal], plan.settings.exporters[signal]
+        where = [_place(signal, settings["exporter"])] if settings else []
+        places.setdefault(" and ".join(where + names) or "nowhere", []).append(signal)
+    parts = [f"{' and '.join(signals)} to {place}" for place, signals in places.items()]
+    return f"Telemetry of {plan.resource.attributes.get('service.name')!r} goes: {'; '.join(parts) or 'nowhere'}"
+
+
+def _place(signal: str, exporter: "Resolved") -> str:
+    if exporter["kind"] == "otlp":
+        return f"{exporter['endpoint']} (grpc)"
+    return f"{exporter['urls'][signal]} (http/{'json' if exporter['encoding'] == 'json' else 'protobuf'})"
+
+
+def install_providers(assembly: Assembly) -> None:
+    """Make the providers the global ones of the API."""
+    if assembly.tracer_provider is not None:
+        from opentelemetry import trace  # noqa: PLC0415 - with the provider it is loaded already
+
+        trace.set_tracer_provider(assembly.tracer_provider)
+        _check("tracer", assembly.tracer_provider, trace.get_tracer_provider())
+    if assembly.meter_provider is not None:
+        from opentelemetry import metrics  # noqa: PLC0415 - as above
+
+        metrics.set_meter_provider(assembly.meter_provider)
+        _check("meter", assembly.meter_provider, metrics.get_meter_provider())
+    if assembly.logger_provider is not None:
+        from opentelemetry import _logs  # noqa: PLC0415 - as above
+
+        _logs.set_logger_provider(assembly.logger_provider)
+        _check("logger", assembly.logger_provider, _logs.get_logger_provider())
+
+
+def _check(kind: str, ours: object, current: object) -> None:
+    if current is not ours:
+        _log.warning(
+            "The API has another %s provider already (%s), and takes none after the first: call millrace.configure "
+            "before whatever sets that one",
+            kind,
+            type(current).__name__,
+        )

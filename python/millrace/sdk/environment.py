@@ -1,0 +1,99 @@
+"""Reads environment variables by the rules of the specification: empty is unset, and what cannot be read is said."""
+
+import logging
+import os
+from collections.abc import Iterable, Mapping
+from urllib.parse import unquote
+
+__all__ = ["boolean", "choice", "first_set", "integer", "names", "number", "pairs", "text", "warn"]
+
+_log = logging.getLogger(__name__)
+
+_SHOWN_MAX = 60
+
+
+def text(name: str) -> str | None:
+    """Return the value of a variable, or `None` when it is not set, empty or only blanks (E9)."""
+    return os.environ.get(name, "").strip() or None
+
+
+def first_set(*variables: str) -> tuple[str, str] | None:
+    """Return the name and value of the first of `variables` that is set: signal before general (E4)."""
+    for name in variables:
+        value = text(name)
+        if value is not None:
+            return name, value
+    return None
+
+
+def boolean(name: str, *, default: bool = False) -> bool:
+    """Return whether a variable is `true`, in any case; anything else that is not `false` is said (E9)."""
+    value = text(name)
+    if value is None:
+        return default
+    if value.lower() not in {"true", "false"}:
+        warn(name, f"expected true or false, got {_shown(value)}; it counts as false")
+    return value.lower() == "true"
+
+
+def number(name: str, *, minimum: float = 0.0, maximum: float = float("inf")) -> float | None:
+    """Return a number, or `None` when the variable is unset or, which is said, not such a number (E9)."""
+    value = text(name)
+    if value is None:
+        return None
+    try:
+        parsed = float(value)
+    except ValueError:
+        parsed = float("nan")
+    if minimum <= parsed <= maximum:
+        return parsed
+    bounds = f"of at least {minimum:g}" if maximum == float("inf") else f"from {minimum:g} to {maximum:g}"
+    warn(name, f"expected a number {bounds}, got {_shown(value)}; the default is used")
+    return None
+
+
+def integer(name: str, *, minimum: int = 0, maximum: int = 2**31 - 1) -> int | None:
+    """Return a whole number, or `None` when the variable is unset or, which is said, no such number (E9)."""
+    value = text(name)
+    if value is None:
+        return None
+    digits = value.removeprefix("+")
+    if digits.isascii() and digits.isdigit() and minimum <= int(digits[:20]) <= maximum:
+        return int(digits)
+    warn(name, f"expected a whole number from {minimum} to {maximum}, got {_shown(value)}; the default is used")
+    return None
+
+
+def choice(name: str, words: Iterable[str]) -> str | None:
+    """Return the one of `words` that the variable holds in any case, or `None`; an unknown word is said (E9)."""
+    value = text(name)
+    if value is None or value.lower() in (known := tuple(words)):
+        return value and value.lower()
+    warn(name, f"expected one of {', '.join(known)}, got {_shown(value)}; the default is used")
+    return None
+
+
+def names(name: str) -> list[str]:
+    """Return a comma-separated list without blanks and without the second of two equal ones."""
+    return list(dict.fromkeys(part.strip() for part in (text(name) or "").split(",") if part.strip()))
+
+
+def pairs(name: str) -> Mapping[str, str]:
+    """Return `key=value,key=value` with percent-decoded values; what has no key or no `=` is said and left out."""
+    found: dict[str, str] = {}
+    for part in (text(name) or "").split(","):
+        key, equals, value = part.partition("=")
+        if equals and key.strip():
+            found[unquote(key.strip())] = unquote(value.strip())
+        elif part.strip():
+            warn(name, 'a part of it is not "key=value" and is left out')
+    return found
+
+
+def warn(name: str, message: str) -> None:
+    """Say what is wrong with a variable."""
+    _log.warning("%s: %s", name, message)
+
+
+def _shown(value: str) -> str:
+    return repr(value if len(value) <= _SHOWN_MAX else f"{value[:_SHOWN_MAX]}...")

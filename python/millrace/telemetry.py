@@ -1,0 +1,349 @@
+"""`millrace.configure`: the OpenTelemetry SDK of this process, from arguments and environment, in one call."""
+
+import json
+import logging
+from collections.abc import Mapping
+from threading import Lock
+from time import monotonic
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
+
+from millrace.errors import SettingsError
+from millrace.sdk import environment, process
+from millrace.sdk.assembly import NOTHING, Plan, assemble, install_providers
+from millrace.sdk.environment_variables import MILLRACE_EXIT_TIMEOUT, MILLRACE_HANDLE_SIGTERM, OTEL_SDK_DISABLED
+from millrace.sdk.otlp_exporter import COMPRESSIONS, PROTOCOLS, Destination
+from millrace.sdk.propagation import install_propagators
+from millrace.sdk.resources import SERVICE_NAME, Resource
+from millrace.sdk.settings import SIGNALS, settings_from_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from opentelemetry._logs import LoggerProvider
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
+    from millrace.sdk.resources import AnyResource, Attributes
+
+__all__ = ["Telemetry", "configure", "logger_provider", "meter_provider", "tracer_provider"]
+
+_log = logging.getLogger("millrace")
+
+EXIT_TIMEOUT_S = 1.5
+"""How long the end of the process waits for delivery: less than two seconds, which people begin to notice."""
+FLUSH_TIMEOUT_S = 30.0
+"""The default of an explicit flush or shutdown, as in the specification."""
+_TIMEOUT_S_MAX = 1e6
+
+
+class Arguments(NamedTuple):
+    """What `configure` was called with."""
+
+    service_name: str | None = None
+    endpoint: str | None = None
+    protocol: str | None = None
+    headers: Mapping[str, str] | None = None
+    compression: str | None = None
+    timeout_s: float | None = None
+    resource: "AnyResource | Attributes | None" = None
+    sampler: Any = None
+    traces: bool = True
+    metrics: bool = True
+    logs: bool = True
+    logging_handler: bool | None = None
+    exit_timeout_s: float | None = None
+    handle_sigterm: bool | None = None
+    strict: bool = False
+
+
+class Telemetry:
+    """The SDK of this process: its three providers, and what becomes of their telemetry.
+
+    As a context manager it shuts down at the end of the block.
+    """
+
+    def __init__(self, arguments: Arguments) -> None:
+        self.arguments = arguments
+        self.assembly = NOTHING
+        self._exit_timeout_s = _exit_timeout_s(arguments)
+        self._is_shut_down = False
+
+    @property
+    def tracer_provider(self) -> "TracerProvider | None":
+        """The provider of traces, or `None` where they are switched off."""
+        return self.assembly.tracer_provider
+
+    @property
+    def meter_provider(self) -> "MeterProvider | None":
+        """The provider of metrics, or `None` where they are switched off."""
+        return self.assembly.meter_provider
+
+    @property
+    def logger_provider(self) -> "LoggerProvider | None":
+        """The provider of logs, or `None` where they are switched off."""
+        return self.assembly.logger_provider
+
+    def force_flush(self, timeout_s: float = FLUSH_TIMEOUT_S) -> bool:
+        """Deliver everything recorded until now.
+
+        Args:
+            timeout_s: When to give up, over all signals together.
+
+        Returns:
+            Whether everything was delivered in time.
+        """
+        until = monotonic() + timeout_s
+        # First the providers: what processors written in Python hold back is then on its way, too.
+        flushed = [provider.force_flush(_milliseconds_until(until)) for provider in self.assembly.providers]
+        engine = self.assembly.engine
+        delivered = engine is None or engine.force_flush(max(0.0, until - monotonic()))
+        return delivered and all(flushed)
+
+    def shutdown(self, timeout_s: float = FLUSH_TIMEOUT_S) -> bool:
+        """Deliver everything recorded until now, and record no more. A second call does nothing.
+
+        Args:
+            timeout_s: When to give up; what is not delivered by then is counted as dropped.
+
+        Returns:
+            Whether everything was delivered in time.
+        """
+        if self._is_shut_down:
+            return True
+        self._is_shut_down = True
+        # The engine first: it collects metrics once more, which a provider that is shut down has no longer.
+        engine = self.assembly.engine
+        delivered = engine is None or engine.shutdown(max(0.0, timeout_s))
+        for provider in self.assembly.providers:
+            provider.shutdown()
+        return delivered
+
+    def stats(self) -> dict[str, Any]:
+        """Return what became of the items of each signal that the engine exports.
+
+        Returns:
+            By signal: `recorded`, `exported`, `dropped` (by reason) and `queued`, in items.
+        """
+        engine = self.assembly.engine
+        stats: dict[str, Any] = {} if engine is None else json.loads(engine.stats())
+        return stats
+
+    def flush_before_end(self) -> None:
+        """Deliver what is held, within the deadline for the end of the process."""
+        self._quietly(self.force_flush)
+
+    def shutdown_at_exit(self) -> None:
+        """Shut down within the deadline for the end of the process."""
+        self._quietly(self.shutdown)
+
+    def _quietly(self, deliver: "Callable[[float], bool]") -> None:
+        try:
+            if not deliver(self._exit_timeout_s):
+                _log.warning("The process ends and leaves telemetry undelivered: %s", self.stats())
+        except Exception:  # noqa: BLE001 - a process that ends must end
+            _log.exception("The process ends without delivering its telemetry")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: "TracebackType | None"
+    ) -> None:
+        self.shutdown()
+
+
+def configure(  # noqa: PLR0913 - each of them is worth a line of a user's code
+    *,
+    service_name: str | None = None,
+    endpoint: str | None = None,
+    protocol: str | None = None,
+    headers: Mapping[str, str] | None = None,
+    compression: str | None = None,
+    timeout_s: float | None = None,
+    resource: "AnyResource | Attributes | None" = None,
+    sampler: Any = None,  # noqa: ANN401 - ours or upstream's, anything with `should_sample`
+    traces: bool = True,
+    metrics: bool = True,
+    logs: bool = True,
+    logging_handler: bool | None = None,
+    exit_timeout_s: float | None = None,
+    handle_sigterm: bool | None = None,
+    strict: bool = False,
+) -> Telemetry:
+    """Record this process's telemetry through the OpenTelemetry API and export it over OTLP.
+
+    What is not given here comes from the `OTEL_*` variables, and else has the specification's default. The second call
+    in a process returns what the first has made.
+
+    Args:
+        service_name: `service.name` of the resource.
+        endpoint: Base URL, such as `http://localhost:4318`, or the target of gRPC, such as `localhost:4317`.
+        protocol: `http/protobuf` (the default), `http/json` or `grpc`.
+        headers: Added to each request.
+        compression: `none` (the default), `gzip` or `zstd`.
+        timeout_s: Longest time for one attempt to send.
+        resource: Attributes on top of what is detected, or a whole resource, of this SDK or of upstream's.
+        sampler: Decides which spans are recorded.
+        traces: Whether spans are recorded.
+        metrics: Whether metrics are recorded.
+        logs: Whether log records are recorded.
+        logging_handler: Whether records of the `logging` module become log records.
+        exit_timeout_s: How long the end of the process waits for delivery.
+        handle_sigterm: Whether SIGTERM, where the program has no handler for it, ends the process after delivery.
+        strict: Raise what is wrong with the settings instead of logging it.
+
+    Raises:
+        millrace.errors.SettingsError: The settings do not allow to export, and `strict` is set.
+    """
+    arguments = Arguments(
+        service_name, endpoint, protocol, headers, compression, timeout_s, resource, sampler, traces, metrics, logs,
+        logging_handler, exit_timeout_s, handle_sigterm, strict,
+    )  # fmt: skip
+    telemetry = _telemetry_of_process(arguments)
+    try:
+        _install(telemetry)
+    except Exception:
+        if strict:
+            raise
+        _log.exception("OpenTelemetry could not be set up completely")
+    return telemetry
+
+
+def tracer_provider() -> "TracerProvider":
+    """Return the provider of this process, from the environment: for `OTEL_PYTHON_TRACER_PROVIDER=millrace`."""
+    from opentelemetry.trace import NoOpTracerProvider  # noqa: PLC0415 - the API alone, for whom it imports this
+
+    return _telemetry_of_process(Arguments()).tracer_provider or NoOpTracerProvider()
+
+
+def meter_provider() -> "MeterProvider":
+    """Return the provider of this process, from the environment: for `OTEL_PYTHON_METER_PROVIDER=millrace`."""
+    from opentelemetry.metrics import NoOpMeterProvider  # noqa: PLC0415 - as above
+
+    return _telemetry_of_process(Arguments()).meter_provider or NoOpMeterProvider()
+
+
+def logger_provider() -> "LoggerProvider":
+    """Return the provider of this process, from the environment: for `OTEL_PYTHON_LOGGER_PROVIDER=millrace`."""
+    from opentelemetry._logs import NoOpLoggerProvider  # noqa: PLC0415 - as above
+
+    return _telemetry_of_process(Arguments()).logger_provider or NoOpLoggerProvider()
+
+
+class _Process:
+    """The one SDK of this process."""
+
+    lock = Lock()
+    telemetry: Telemetry | None = None
+    is_installed = False
+    has_complained = False
+
+    @classmethod
+    def forget_lock(cls) -> None:
+        """Replace the lock in a forked child: a thread that the child does not have may hold it."""
+        cls.lock = Lock()
+
+
+def _telemetry_of_process(arguments: Arguments) -> Telemetry:
+    with _Process.lock:
+        telemetry = _Process.telemetry
+        if telemetry is None:
+            telemetry = _Process.telemetry = _build(arguments)
+            process.follow_forks(then=_Process.forget_lock)
+            return telemetry
+    if arguments not in (telemetry.arguments, Arguments()) and not _Process.has_complained:
+        _Process.has_complained = True
+        _log.warning("configure was called before in this process, with other arguments: those of the first call count")
+    return telemetry
+
+
+def _build(arguments: Arguments) -> Telemetry:
+    """Make engine and providers; what fails is logged, and left out."""
+    telemetry = Telemetry(arguments)
+    if environment.boolean(OTEL_SDK_DISABLED):
+        _log.info("OTEL_SDK_DISABLED is true: nothing is recorded")
+        return telemetry
+    try:
+        plan = _plan(arguments)
+        for fault in plan.settings.faults:
+            _refuse(fault, "what would go there is not exported", arguments)
+        telemetry.assembly = assemble(plan)
+    except Exception as error:
+        if arguments.strict:
+            raise
+        _log.log(logging.ERROR, "Nothing is recorded: %s", error, exc_info=not isinstance(error, SettingsError))
+    return telemetry
+
+
+def _plan(arguments: Arguments) -> Plan:
+    wanted = {"traces": arguments.traces, "metrics": arguments.metrics, "logs": arguments.logs}
+    signals = tuple(signal for signal in SIGNALS if wanted[signal])
+    destination = Destination(
+        arguments.endpoint,
+        _word("protocol", arguments.protocol, PROTOCOLS, arguments),
+        arguments.headers,
+        _word("compression", arguments.compression, COMPRESSIONS, arguments),
+        _timeout_ms(arguments),
+    )
+    settings = settings_from_environment(destination, signals)
+    return Plan(settings, signals, _resource(arguments), arguments.sampler)
+
+
+def _resource(arguments: Arguments) -> "AnyResource":
+    given = arguments.resource
+    resource = Resource.create(given) if given is None or isinstance(given, Mapping) else given
+    if arguments.service_name is None:
+        return resource
+    return Resource(resource.attributes, resource.schema_url).merge(Resource({SERVICE_NAME: arguments.service_name}))
+
+
+def _word(name: str, value: str | None, words: tuple[str, ...], arguments: Arguments) -> str | None:
+    if value is None or value in words:
+        return value
+    _refuse(f"{name}: expected one of {', '.join(words)}, got {value!r}", "the default is used", arguments)
+    return None
+
+
+def _timeout_ms(arguments: Arguments) -> int | None:
+    seconds = arguments.timeout_s
+    if seconds is None or 0 < seconds < _TIMEOUT_S_MAX:
+        return None if seconds is None else max(1, round(seconds * 1_000))
+    _refuse(f"timeout_s: expected a number of seconds above 0, got {seconds!r}", "the default is used", arguments)
+    return None
+
+
+def _refuse(message: str, otherwise: str, arguments: Arguments) -> None:
+    """Raise what is wrong with a setting, or say it and what happens `otherwise`."""
+    if arguments.strict:
+        raise SettingsError(message)
+    _log.warning("%s; %s", message, otherwise)
+
+
+def _install(telemetry: Telemetry) -> None:
+    """Make the providers the global ones of the API, and see to forks, exit and SIGTERM; once."""
+    with _Process.lock:
+        if _Process.is_installed:
+            return
+        _Process.is_installed = True
+    install_propagators()
+    install_providers(telemetry.assembly)
+    arguments = telemetry.arguments
+    if telemetry.assembly is NOTHING:
+        return
+    process.at_exit(telemetry)
+    wanted = arguments.handle_sigterm
+    if environment.boolean(MILLRACE_HANDLE_SIGTERM, default=True) if wanted is None else wanted:
+        process.at_sigterm(telemetry)
+    _log.info("%s", telemetry.assembly.summary)
+
+
+def _exit_timeout_s(arguments: Arguments) -> float:
+    if arguments.exit_timeout_s is not None:
+        return max(0.0, arguments.exit_timeout_s)
+    milliseconds = environment.number(MILLRACE_EXIT_TIMEOUT)
+    return EXIT_TIMEOUT_S if milliseconds is None else milliseconds / 1_000
+
+
+def _milliseconds_until(until: float) -> int:
+    return max(0, round((until - monotonic()) * 1_000))
