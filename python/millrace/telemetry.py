@@ -250,7 +250,7 @@ def _telemetry_of_process(arguments: Arguments) -> Telemetry:
         telemetry = _Process.telemetry
         if telemetry is None:
             telemetry = _Process.telemetry = _build(arguments)
-            process.follow_forks(then=_Process.forget_lock)
+            process.after_fork(_Process.forget_lock)
             return telemetry
     if arguments not in (telemetry.arguments, Arguments()) and not _Process.has_complained:
         _Process.has_complained = True

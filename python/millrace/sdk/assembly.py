@@ -4,7 +4,7 @@ import json
 import logging
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from millrace.sdk import environment, process
+from millrace.sdk import environment, process, resources
 from millrace.sdk.environment_variables import OTEL_PYTHON_ID_GENERATOR
 
 if TYPE_CHECKING:
@@ -60,9 +60,22 @@ def assemble(plan: Plan) -> Assembly:
     engine = Engine(json.dumps(settings)) if any(settings.values()) else None
     makers = {"traces": _tracer_provider, "metrics": _meter_provider, "logs": _logger_provider}
     made = {signal: makers[signal](plan, engine if settings[signal] else None) for signal in plan.signals}
-    for provider in made.values():
-        process.follow_forks(provider)
-    return Assembly(engine, made.get("traces"), made.get("metrics"), made.get("logs"), _summary(plan))
+    assembly = Assembly(engine, made.get("traces"), made.get("metrics"), made.get("logs"), _summary(plan))
+    process.after_fork(_Identity(plan.resource, assembly.providers).renew)
+    return assembly
+
+
+class _Identity:
+    """Whose telemetry it is: in a forked child another pid and another instance, while what users set stays."""
+
+    def __init__(self, resource: "AnyResource", providers: list[Any]) -> None:
+        self._resource = resource
+        self._providers = providers
+
+    def renew(self) -> None:
+        self._resource = resources.for_this_process(self._resource)
+        for provider in self._providers:
+            provider._update_resource(self._resource)  # noqa: SLF001 - the SDK's own
 
 
 def _tracer_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN401 - the SDK's class, which is loaded here
@@ -70,7 +83,11 @@ def _tracer_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN40
 
     buffer = engine.buffer("traces") if engine else None
     provider = TracerProvider(
-        sampler=plan.sampler, resource=plan.resource, id_generator=_id_generator(), _buffer=buffer
+        sampler=plan.sampler,
+        resource=plan.resource,
+        shutdown_on_exit=False,
+        id_generator=_id_generator(),
+        _buffer=buffer,
     )
     for exporter in _python_exporters("traces", plan):
         from millrace.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - only for those who name one
@@ -87,13 +104,15 @@ def _meter_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN401
         from millrace.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415 - for those who name one
 
         readers.append(PeriodicExportingMetricReader(exporter))
-    return MeterProvider(resource=plan.resource, metric_readers=readers, _engine=engine)
+    return MeterProvider(resource=plan.resource, metric_readers=readers, shutdown_on_exit=False, _engine=engine)
 
 
 def _logger_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN401 - as above
     from millrace.sdk.logs import LoggerProvider  # noqa: PLC0415 - only where logs are recorded
 
-    provider = LoggerProvider(resource=plan.resource, _buffer=engine.buffer("logs") if engine else None)
+    provider = LoggerProvider(
+        resource=plan.resource, shutdown_on_exit=False, _buffer=engine.buffer("logs") if engine else None
+    )
     for exporter in _python_exporters("logs", plan):
         from millrace.sdk.logs.export import BatchLogRecordProcessor  # noqa: PLC0415 - only for those who name one
 

@@ -6,32 +6,17 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
-from weakref import WeakSet
+from typing import Protocol
 
 from millrace import _native
 from millrace.sdk import resources
 
-if TYPE_CHECKING:
-    from millrace.sdk.resources import AnyResource
-
-__all__ = ["Delivery", "HasResource", "at_exit", "at_sigterm", "follow_forks"]
+__all__ = ["Delivery", "after_fork", "at_exit", "at_sigterm"]
 
 _log = logging.getLogger(__name__)
 
 _FORKING_LIBRARIES = ("multiprocessing.util", "billiard.util")
 """Their children end by `os._exit`, which runs their own finalizers and no `atexit`."""
-
-
-class HasResource(Protocol):
-    """A provider whose resource is another one after a fork."""
-
-    @property
-    def resource(self) -> "AnyResource":
-        """The resource of its telemetry."""
-
-    def set_resource(self, resource: "AnyResource") -> None:
-        """Say whose telemetry it is from now on."""
 
 
 class Delivery(Protocol):
@@ -44,37 +29,23 @@ class Delivery(Protocol):
         """Deliver what is held, within the same deadline, and record no more."""
 
 
-_following: WeakSet[HasResource] = WeakSet()
 _in_child: list[Callable[[], None]] = []
-_hooks: set[str] = set()
 
 
-def follow_forks(provider: HasResource | None = None, then: Callable[[], None] | None = None) -> None:
-    """Make telemetry right again in forked children: first the native part, then the resource of each provider.
+def after_fork(then: Callable[[], None]) -> None:
+    """Have `then` called in each forked child, once engines and ids are usable there and its resource is known.
 
-    Args:
-        provider: Gets the resource of the child, for as long as it lives.
-        then: Called in each child afterwards.
+    Together they are called in the order in which they were given.
     """
-    if provider is not None:
-        _following.add(provider)
-    if then is not None:
-        _in_child.append(then)
-    if "fork" not in _hooks and hasattr(os, "register_at_fork"):
-        _hooks.add("fork")
+    _in_child.append(then)
+    if len(_in_child) == 1 and hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork)
 
 
 def _after_fork() -> None:
     try:
         _native.after_fork_in_child()
-        if _following:
-            resources.detect_after_fork()
-        for provider in list(_following):
-            before = provider.resource
-            now = resources.for_this_process(before)
-            if now is not before:
-                provider.set_resource(now)
+        resources.detect_after_fork()
         for then in _in_child:
             then()
     except Exception:  # noqa: BLE001 - a forked child must live
@@ -85,7 +56,7 @@ def at_exit(delivery: Delivery) -> None:
     """Deliver when the process exits, also a child of `multiprocessing` or `billiard`, which never reaches `atexit`."""
     atexit.register(delivery.shutdown_at_exit)
     _at_exit_of_child(delivery)
-    follow_forks(then=lambda: _at_exit_after_fork(delivery))
+    after_fork(lambda: _at_exit_after_fork(delivery))
 
 
 def _at_exit_of_child(delivery: Delivery) -> None:
