@@ -1,0 +1,25 @@
+"""Traces, under the names of `opentelemetry.sdk.trace`."""
+
+from millrace._native import NonRecordingSpan, Span, Tracer
+from millrace.sdk.resources import Resource
+from millrace.sdk.trace.event import Event
+from millrace.sdk.trace.limits import SpanLimits
+from millrace.sdk.trace.processor import ConcurrentMultiSpanProcessor, SpanProcessor, SynchronousMultiSpanProcessor
+from millrace.sdk.trace.provider import TracerProvider
+
+ReadableSpan = Span
+"""A span that has ended is its own readable form."""
+
+__all__ = [
+    "ConcurrentMultiSpanProcessor",
+    "Event",
+    "NonRecordingSpan",
+    "ReadableSpan",
+    "Resource",
+    "Span",
+    "SpanLimits",
+    "SpanProcessor",
+    "SynchronousMultiSpanProcessor",
+    "Tracer",
+    "TracerProvider",
+]

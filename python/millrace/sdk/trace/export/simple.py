@@ -1,0 +1,39 @@
+"""Exports each span when it ends, on the thread that ended it: for tests and the console."""
+
+import logging
+from typing import TYPE_CHECKING
+
+from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
+
+from millrace.sdk.trace.processor import SpanProcessor
+
+if TYPE_CHECKING:
+    from millrace._native import Span
+    from millrace.sdk.trace.export.exporter import SpanExporter
+
+__all__ = ["SimpleSpanProcessor"]
+
+_log = logging.getLogger(__name__)
+
+
+class SimpleSpanProcessor(SpanProcessor):
+    """Hands each sampled span to an exporter at once."""
+
+    def __init__(self, span_exporter: "SpanExporter") -> None:
+        self.span_exporter = span_exporter
+
+    def on_end(self, span: "Span") -> None:  # noqa: D102 - as in the parent
+        if not span.context.trace_flags.sampled:
+            return
+        token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003 - the API's own
+        try:
+            self.span_exporter.export((span,))
+        except Exception:
+            _log.exception("Exception while exporting Span.")
+        detach(token)
+
+    def shutdown(self) -> None:  # noqa: D102 - as in the parent
+        self.span_exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: ARG002, D102 - nothing is held
+        return True

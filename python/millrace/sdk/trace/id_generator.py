@@ -1,0 +1,38 @@
+"""Where trace and span ids come from: natively random, unless a program brings its own generator."""
+
+import random
+from abc import ABC, abstractmethod
+
+__all__ = ["IdGenerator", "RandomIdGenerator"]
+
+
+class IdGenerator(ABC):
+    """Makes ids; upstream's class of this name serves as well."""
+
+    @abstractmethod
+    def generate_span_id(self) -> int:
+        """Return a span id: 64 bits, not zero."""
+
+    @abstractmethod
+    def generate_trace_id(self) -> int:
+        """Return a trace id: 128 bits, not zero. Samplers expect the lower 56 to be random."""
+
+    def is_trace_id_random(self) -> bool:
+        """Return whether the lower 56 bits of trace ids are random (W3C Trace Context level 2, flag `random`)."""
+        return False
+
+
+class RandomIdGenerator(IdGenerator):
+    """Random ids. A provider that is given this one draws them natively."""
+
+    def generate_span_id(self) -> int:
+        """Return 64 random bits, not zero."""
+        return random.getrandbits(64) or 1
+
+    def generate_trace_id(self) -> int:
+        """Return 128 random bits, not zero."""
+        return random.getrandbits(128) or 1
+
+    def is_trace_id_random(self) -> bool:
+        """Return True."""
+        return True
