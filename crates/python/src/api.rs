@@ -71,7 +71,11 @@ impl Api {
     pub(crate) fn trace_flags(&self, py: Python<'_>, flags: u8) -> PyResult<Py<PyAny>> {
         match self.trace_flags.get(usize::from(flags)) {
             Some(known) => Ok(known.clone_ref(py)),
-            None => self.trace_flags_type.bind(py).call1((flags,)).map(Bound::unbind),
+            None => self
+                .trace_flags_type
+                .bind(py)
+                .call1((flags,))
+                .map(Bound::unbind),
         }
     }
 

@@ -105,6 +105,15 @@ impl Attributes {
         None
     }
 
+    /// Lets go of all. Faster than dropping: nothing has to be asked about the thread.
+    #[inline]
+    pub(crate) fn release(&mut self, py: Python<'_>) {
+        for pair in self.pairs.drain(..) {
+            drop(pair.key.into_bound(py));
+            drop(pair.value.into_bound(py));
+        }
+    }
+
     /// How many did not fit or were not attributes.
     pub(crate) fn dropped(&self) -> u32 {
         self.dropped

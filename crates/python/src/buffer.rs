@@ -31,12 +31,15 @@ impl Buffer {
 
     /// Says whose telemetry it is from now on.
     fn set_resource(&self, attributes: &Bound<'_, PyAny>, schema_url: &str) -> PyResult<()> {
-        self.0.set_resource(&resource::encoded(attributes)?, schema_url);
+        self.0
+            .set_resource(&resource::encoded(attributes)?, schema_url);
         Ok(())
     }
 
     /// The next whole export request, or `None`.
     fn drain<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyBytes>> {
-        self.0.take().map(|request| PyBytes::new(py, &request.bytes))
+        self.0
+            .take()
+            .map(|request| PyBytes::new(py, &request.bytes))
     }
 }

@@ -45,10 +45,7 @@ fn copied(
         return Ok(py.None());
     }
     *values_left -= 1;
-    if value.is_none()
-        || value.is_instance_of::<PyInt>()
-        || value.is_instance_of::<PyFloat>()
-    {
+    if value.is_none() || value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>() {
         return Ok(value.clone().unbind());
     }
     if let Ok(text) = value.cast::<PyString>() {
@@ -56,10 +53,12 @@ fn copied(
     }
     if let Ok(bytes) = value.cast::<PyBytes>() {
         let content = bytes.as_bytes();
-        return Ok(match limits.length.and_then(|length| content.get(..length)) {
-            Some(start) => PyBytes::new(py, start).into_any().unbind(),
-            None => value.clone().unbind(),
-        });
+        return Ok(
+            match limits.length.and_then(|length| content.get(..length)) {
+                Some(start) => PyBytes::new(py, start).into_any().unbind(),
+                None => value.clone().unbind(),
+            },
+        );
     }
     if let Ok(mapping) = value.cast::<PyMapping>() {
         return copied_mapping(mapping, limits, depth_left, values_left);
@@ -112,9 +111,11 @@ fn copied_mapping(
 /// The first characters of a text, as many as are allowed.
 fn shortened(text: &Bound<'_, PyString>, limits: &ValueLimits) -> PyResult<Py<PyAny>> {
     match limits.length {
-        Some(length) if text.len()? > length => {
-            Ok(text.cast::<PySequence>()?.get_slice(0, length)?.unbind().into_any())
-        }
+        Some(length) if text.len()? > length => Ok(text
+            .cast::<PySequence>()?
+            .get_slice(0, length)?
+            .unbind()
+            .into_any()),
         _ => Ok(text.clone().into_any().unbind()),
     }
 }
@@ -123,12 +124,12 @@ fn shortened(text: &Bound<'_, PyString>, limits: &ValueLimits) -> PyResult<Py<Py
 fn has_own_text(object: &Bound<'_, PyAny>) -> bool {
     let class = object.get_type();
     let plain = object.py().get_type::<PyAny>();
-    ["__str__", "__repr__"].iter().any(|name| {
-        match (class.getattr(name), plain.getattr(name)) {
+    ["__str__", "__repr__"]
+        .iter()
+        .any(|name| match (class.getattr(name), plain.getattr(name)) {
             (Ok(own), Ok(inherited)) => !own.is(&inherited),
             _ => false,
-        }
-    })
+        })
 }
 
 /// The key of an attribute where it is not simply a string: the text of a subclass, else a complaint.

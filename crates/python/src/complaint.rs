@@ -32,7 +32,11 @@ pub(crate) fn warn(py: Python<'_>, sentence: &str) -> PyResult<()> {
 
 /// Ends an operation of the API: an error is logged and becomes `instead`, except in strict mode.
 #[inline]
-pub(crate) fn settle<T>(py: Python<'_>, result: PyResult<T>, instead: impl FnOnce() -> T) -> PyResult<T> {
+pub(crate) fn settle<T>(
+    py: Python<'_>,
+    result: PyResult<T>,
+    instead: impl FnOnce() -> T,
+) -> PyResult<T> {
     match result {
         Ok(value) => Ok(value),
         Err(error) => {
@@ -48,12 +52,18 @@ fn report(py: Python<'_>, error: PyErr) -> PyResult<()> {
         return Err(error);
     }
     let class = error.get_type(py);
-    let name = class.name().map_or_else(|_| "an error".to_owned(), |name| name.to_string());
-    let text = error
-        .value(py)
-        .str()
-        .map_or_else(|_| "it cannot be shown".to_owned(), |text| text.to_string_lossy().into_owned());
-    log(py, "warning", &format!("this telemetry could not be recorded: {name}: {text}"));
+    let name = class
+        .name()
+        .map_or_else(|_| "an error".to_owned(), |name| name.to_string());
+    let text = error.value(py).str().map_or_else(
+        |_| "it cannot be shown".to_owned(),
+        |text| text.to_string_lossy().into_owned(),
+    );
+    log(
+        py,
+        "warning",
+        &format!("this telemetry could not be recorded: {name}: {text}"),
+    );
     Ok(())
 }
 
@@ -72,16 +82,20 @@ pub(crate) fn value_type(value: &Bound<'_, PyAny>) -> PyResult<()> {
 pub(crate) fn key(key: &Bound<'_, PyAny>) -> PyResult<()> {
     let sentence = format!(
         "the key of an attribute is a string that is not empty, got {}",
-        if key.is_instance_of::<pyo3::types::PyString>() { "an empty one".to_owned() } else { type_name(key) }
+        if key.is_instance_of::<pyo3::types::PyString>() {
+            "an empty one".to_owned()
+        } else {
+            type_name(key)
+        }
     );
     warn(key.py(), &sentence)
 }
 
 fn type_name(object: &Bound<'_, PyAny>) -> String {
-    object
-        .get_type()
-        .name()
-        .map_or_else(|_| "something without a name".to_owned(), |name| name.to_string_lossy().into_owned())
+    object.get_type().name().map_or_else(
+        |_| "something without a name".to_owned(),
+        |name| name.to_string_lossy().into_owned(),
+    )
 }
 
 /// Writes to the logger of the SDK. Nothing that goes wrong there may reach the user.

@@ -81,14 +81,13 @@ fn current_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
         return Ok(value);
     };
     let api = Api::get(py)?;
-    let (span, below) = scope.get().span_and_below(py);
     let context = api.context.bind(py).call0()?;
     // The class refuses changes from outside; this one is not finished yet.
     let dictionary = context.cast::<PyDict>()?;
-    if let Some(below) = below {
+    if let Some(below) = scope.get().below(py) {
         dictionary.update(below.cast_bound(py)?)?;
     }
-    if let Some(span) = span {
+    if let Some(span) = scope.get().span(py) {
         dictionary.set_item(&api.span_key, span)?;
     }
     Ok(context)
@@ -99,7 +98,7 @@ fn current_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 pub(crate) fn below(current: Option<&Bound<'_, PyAny>>) -> Option<Py<PyAny>> {
     let current = current?;
     match current.cast_exact::<SpanScope>() {
-        Ok(scope) => scope.get().span_and_below(current.py()).1,
+        Ok(scope) => scope.get().below(current.py()),
         Err(_) => Some(current.clone().unbind()),
     }
 }
@@ -115,7 +114,7 @@ pub(crate) fn span_in<'py>(
         return Ok(None);
     };
     if let Ok(scope) = holder.cast_exact::<SpanScope>() {
-        return Ok(scope.get().span_and_below(py).0.map(|span| span.into_bound(py)));
+        return Ok(scope.get().span(py));
     }
     let key = &Api::get(py)?.span_key;
     let found = match holder.cast::<PyDict>() {

@@ -45,10 +45,7 @@ impl ContextVariable {
 
     /// Sets the value in the current context; the token undoes it.
     #[inline]
-    pub(crate) fn set<'py>(
-        &self,
-        value: &Bound<'py, PyAny>,
-    ) -> PyResult<Bound<'py, PyAny>> {
+    pub(crate) fn set<'py>(&self, value: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
         // SAFETY: `self.0` is a context variable, `value` is alive; the result is a new reference or null with an error.
         unsafe {
             let token = ffi::PyContextVar_Set(self.0.as_ptr(), value.as_ptr());

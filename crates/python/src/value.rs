@@ -1,5 +1,5 @@
 //! Attribute values in their final bytes, read off Python objects that `clean` has accepted.
-use millrace_wire::encode::{EncodeValue, push_array, push_map};
+use millrace_wire::encode::{EncodeValue, push_array, push_map, push_pair};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
@@ -22,6 +22,26 @@ impl EncodeValue for EncodedObject<'_, '_> {
             double.value().encode_value(out);
         } else {
             encode_other(object, out);
+        }
+    }
+
+    #[inline]
+    fn encode_pair(&self, out: &mut Vec<u8>, number: u32, key: &str) {
+        let object = self.0;
+        if let Ok(text) = object.cast_exact::<PyString>()
+            && let Ok(text) = text.to_str()
+        {
+            text.encode_pair(out, number, key);
+        } else if let Ok(truth) = object.cast_exact::<PyBool>() {
+            truth.is_true().encode_pair(out, number, key);
+        } else if let Ok(integer) = object.cast_exact::<PyInt>()
+            && let Ok(integer) = integer.extract::<i64>()
+        {
+            integer.encode_pair(out, number, key);
+        } else if let Ok(double) = object.cast_exact::<PyFloat>() {
+            double.value().encode_pair(out, number, key);
+        } else {
+            push_pair(out, number, key, |out| self.encode_value(out));
         }
     }
 }

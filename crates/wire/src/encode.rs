@@ -11,7 +11,7 @@ mod span;
 use crate::field::{DELIMITED, push_tag};
 use crate::varint;
 
-pub use attribute::{AttributeValue, EncodeValue, push_array, push_attribute, push_map};
+pub use attribute::{AttributeValue, EncodeValue, push_array, push_attribute, push_map, push_pair};
 pub use log::LogEncoder;
 pub use metric::{
     Buckets, ExponentialHistogramPoint, HistogramPoint, MetricEncoder, Number, NumberPoint,

@@ -35,7 +35,9 @@ impl SpanIds {
         let span_id = u64::from_be_bytes(self.span_id);
         let state = trace_state.unwrap_or(&api.no_trace_state);
         let flags = api.trace_flags(py, self.flags)?;
-        api.span_context.bind(py).call1((trace_id, span_id, is_remote, flags, state))
+        api.span_context
+            .bind(py)
+            .call1((trace_id, span_id, is_remote, flags, state))
     }
 
     /// The ids in an API's `SpanContext`; `None` where they are not valid.
@@ -49,7 +51,11 @@ impl SpanIds {
                 if !tuple.get_item(5)?.is_truthy()? {
                     return Ok(None);
                 }
-                (tuple.get_item(0)?.extract()?, tuple.get_item(1)?.extract()?, flags_of(&tuple.get_item(3)?))
+                (
+                    tuple.get_item(0)?.extract()?,
+                    tuple.get_item(1)?.extract()?,
+                    flags_of(&tuple.get_item(3)?),
+                )
             }
             _ => {
                 if !context.getattr("is_valid")?.is_truthy()? {

@@ -28,10 +28,14 @@ impl NonRecordingSpan {
 }
 
 #[pymethods]
-#[expect(clippy::unused_self, reason = "methods of the API that do nothing here")]
+#[expect(
+    clippy::unused_self,
+    reason = "methods of the API that do nothing here"
+)]
 impl NonRecordingSpan {
     fn get_span_context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.ids.to_span_context(py, false, self.trace_state.as_ref())
+        self.ids
+            .to_span_context(py, false, self.trace_state.as_ref())
     }
 
     fn is_recording(&self) -> bool {
@@ -60,7 +64,12 @@ impl NonRecordingSpan {
     fn set_status(&self, _arguments: &Bound<'_, PyTuple>, _named: Option<&Bound<'_, PyDict>>) {}
 
     #[pyo3(signature = (*_arguments, **_named))]
-    fn record_exception(&self, _arguments: &Bound<'_, PyTuple>, _named: Option<&Bound<'_, PyDict>>) {}
+    fn record_exception(
+        &self,
+        _arguments: &Bound<'_, PyTuple>,
+        _named: Option<&Bound<'_, PyDict>>,
+    ) {
+    }
 
     fn __enter__(slf: Py<Self>) -> Py<Self> {
         slf
@@ -70,6 +79,9 @@ impl NonRecordingSpan {
     fn __exit__(&self, _arguments: &Bound<'_, PyTuple>) {}
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        Ok(format!("NonRecordingSpan({})", self.get_span_context(py)?.repr()?.to_string_lossy()))
+        Ok(format!(
+            "NonRecordingSpan({})",
+            self.get_span_context(py)?.repr()?.to_string_lossy()
+        ))
     }
 }

@@ -50,7 +50,8 @@ impl Parent {
 
     /// The API's `SpanContext` of the parent.
     pub(crate) fn to_span_context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.ids.to_span_context(py, self.is_remote, self.trace_state.as_ref())
+        self.ids
+            .to_span_context(py, self.is_remote, self.trace_state.as_ref())
     }
 }
 

@@ -12,7 +12,8 @@ static TO_JSON: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 #[pymethods]
 impl Span {
     fn get_span_context<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
-        self.ids.to_span_context(py, false, self.trace_state.as_ref())
+        self.ids
+            .to_span_context(py, false, self.trace_state.as_ref())
     }
 
     #[getter]
@@ -22,7 +23,10 @@ impl Span {
 
     #[getter]
     fn parent<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
-        self.parent.as_ref().map(|parent| parent.to_span_context(py)).transpose()
+        self.parent
+            .as_ref()
+            .map(|parent| parent.to_span_context(py))
+            .transpose()
     }
 
     #[getter]
@@ -32,7 +36,10 @@ impl Span {
 
     #[getter]
     fn kind(&self, py: Python<'_>) -> PyResult<Option<Py<PyAny>>> {
-        Ok(Api::get(py)?.kinds.get(usize::from(self.kind)).map(|kind| kind.clone_ref(py)))
+        Ok(Api::get(py)?
+            .kinds
+            .get(usize::from(self.kind))
+            .map(|kind| kind.clone_ref(py)))
     }
 
     #[getter]
@@ -49,11 +56,16 @@ impl Span {
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let (code, description) = {
             let state = self.state();
-            let description = state.status_description.as_ref().map(|description| description.clone_ref(py));
+            let description = state
+                .status_description
+                .as_ref()
+                .map(|description| description.clone_ref(py));
             (state.status_code, description)
         };
         let api = Api::get(py)?;
-        api.status.bind(py).call1((api.status_codes.get(usize::from(code)), description))
+        api.status
+            .bind(py)
+            .call1((api.status_codes.get(usize::from(code)), description))
     }
 
     #[getter]
@@ -74,16 +86,29 @@ impl Span {
             let state = self.state();
             let events = state.extra.iter().flat_map(|extra| &extra.events);
             events
-                .map(|event| Ok((event.name.clone_ref(py), event.attributes.to_dict(py)?, event.time, event.attributes.dropped())))
+                .map(|event| {
+                    Ok((
+                        event.name.clone_ref(py),
+                        event.attributes.to_dict(py)?,
+                        event.time,
+                        event.attributes.dropped(),
+                    ))
+                })
                 .collect::<PyResult<_>>()?
         };
-        let events: Vec<_> = parts.into_iter().map(|parts| class.call1(parts)).collect::<PyResult<_>>()?;
+        let events: Vec<_> = parts
+            .into_iter()
+            .map(|parts| class.call1(parts))
+            .collect::<PyResult<_>>()?;
         PyTuple::new(py, events)
     }
 
     #[getter]
     fn dropped_events(&self) -> u32 {
-        self.state().extra.as_ref().map_or(0, |extra| extra.dropped_events)
+        self.state()
+            .extra
+            .as_ref()
+            .map_or(0, |extra| extra.dropped_events)
     }
 
     #[getter]
@@ -96,13 +121,19 @@ impl Span {
                 .map(|link| Ok((link.context.clone_ref(py), link.attributes.to_dict(py)?)))
                 .collect::<PyResult<_>>()?
         };
-        let links: Vec<_> = parts.into_iter().map(|parts| class.call1(parts)).collect::<PyResult<_>>()?;
+        let links: Vec<_> = parts
+            .into_iter()
+            .map(|parts| class.call1(parts))
+            .collect::<PyResult<_>>()?;
         PyTuple::new(py, links)
     }
 
     #[getter]
     fn dropped_links(&self) -> u32 {
-        self.state().extra.as_ref().map_or(0, |extra| extra.dropped_links)
+        self.state()
+            .extra
+            .as_ref()
+            .map_or(0, |extra| extra.dropped_links)
     }
 
     #[getter]
@@ -128,12 +159,18 @@ impl Span {
     #[pyo3(signature = (indent=4))]
     fn to_json<'py>(slf: &Bound<'py, Self>, indent: Option<usize>) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        TO_JSON.import(py, "millrace.sdk.trace.printing", "span_json")?.call1((slf, indent))
+        TO_JSON
+            .import(py, "millrace.sdk.trace.printing", "span_json")?
+            .call1((slf, indent))
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
         let name = self.state().name.clone_ref(py);
         let context = self.get_span_context(py)?;
-        Ok(format!("Span(name={}, context={})", name.bind(py).repr()?.to_string_lossy(), context.repr()?.to_string_lossy()))
+        Ok(format!(
+            "Span(name={}, context={})",
+            name.bind(py).repr()?.to_string_lossy(),
+            context.repr()?.to_string_lossy()
+        ))
     }
 }

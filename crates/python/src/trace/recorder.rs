@@ -53,7 +53,11 @@ impl SpanRecorder {
             let count = limit(name)?.and_then(|count| u32::try_from(count).ok());
             Ok::<_, PyErr>(count.unwrap_or(u32::MAX))
         };
-        let value = |name: &str| Ok::<_, PyErr>(ValueLimits { length: limit(name)? });
+        let value = |name: &str| {
+            Ok::<_, PyErr>(ValueLimits {
+                length: limit(name)?,
+            })
+        };
         let limits = SpanLimits {
             attributes: AttributeLimits {
                 count: count("max_span_attributes")?,
@@ -87,23 +91,40 @@ impl SpanRecorder {
         let place = match &slf.get().buffer {
             Some(buffer) => {
                 let schema_url: Option<String> = scope.getattr("schema_url")?.extract()?;
-                Some(buffer.scope(&encoded_scope(scope)?, schema_url.as_deref().unwrap_or_default()))
+                Some(buffer.scope(
+                    &encoded_scope(scope)?,
+                    schema_url.as_deref().unwrap_or_default(),
+                ))
             }
             None => None,
         };
-        Ok(Tracer::new(slf.clone_ref(py), place, scope.clone().unbind()))
+        Ok(Tracer::new(
+            slf.clone_ref(py),
+            place,
+            scope.clone().unbind(),
+        ))
     }
 
     /// Has `processor` called when spans start and end; `None` for nobody.
     fn set_processor(&self, processor: Option<Py<PyAny>>) {
-        self.has_processor.store(processor.is_some(), Ordering::Relaxed);
-        let before = std::mem::replace(&mut *self.processor.lock().unwrap_or_else(PoisonError::into_inner), processor);
+        self.has_processor
+            .store(processor.is_some(), Ordering::Relaxed);
+        let before = std::mem::replace(
+            &mut *self
+                .processor
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner),
+            processor,
+        );
         drop(before);
     }
 
     /// Says whose spans these are from now on.
     fn set_resource(&self, resource: Py<PyAny>) {
-        let before = std::mem::replace(&mut *self.resource.lock().unwrap_or_else(PoisonError::into_inner), resource);
+        let before = std::mem::replace(
+            &mut *self.resource.lock().unwrap_or_else(PoisonError::into_inner),
+            resource,
+        );
         drop(before);
     }
 
@@ -124,12 +145,18 @@ impl SpanRecorder {
         if !self.has_processor.load(Ordering::Relaxed) {
             return None;
         }
-        let processor = self.processor.lock().unwrap_or_else(PoisonError::into_inner);
+        let processor = self
+            .processor
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         processor.as_ref().map(|processor| processor.clone_ref(py))
     }
 
     pub(crate) fn resource(&self, py: Python<'_>) -> Py<PyAny> {
-        self.resource.lock().unwrap_or_else(PoisonError::into_inner).clone_ref(py)
+        self.resource
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone_ref(py)
     }
 
     /// A new trace id, and whether it is random.
@@ -150,7 +177,10 @@ impl SpanRecorder {
         let Some(generator) = &self.id_generator else {
             return Ok(ids::span_id());
         };
-        let id: u64 = generator.bind(py).call_method0("generate_span_id")?.extract()?;
+        let id: u64 = generator
+            .bind(py)
+            .call_method0("generate_span_id")?
+            .extract()?;
         Ok(id.to_be_bytes())
     }
 }
@@ -169,7 +199,10 @@ pub(crate) fn encoded_scope(scope: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     }
     let attributes = scope.getattr("attributes")?;
     if !attributes.is_none() {
-        let unlimited = AttributeLimits { count: u32::MAX, value: ValueLimits::default() };
+        let unlimited = AttributeLimits {
+            count: u32::MAX,
+            value: ValueLimits::default(),
+        };
         Attributes::from_mapping(Some(&attributes), &unlimited)?.each(py, |key, value| {
             push_attribute(&mut out, 3, key, value);
         });

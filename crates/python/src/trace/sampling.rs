@@ -27,7 +27,9 @@ pub(crate) enum Sampler {
     AlwaysOn,
     AlwaysOff,
     /// By the lower 64 bits of the trace id.
-    TraceIdRatio { bound: u128 },
+    TraceIdRatio {
+        bound: u128,
+    },
     /// By the parent: local and sampled, local and not, remote and sampled, remote and not; or by the root's sampler.
     ParentBased(Box<ParentBased>),
     /// Anything with `should_sample`.
@@ -57,45 +59,68 @@ impl Sampler {
     pub(crate) fn from_object(sampler: &Bound<'_, PyAny>) -> PyResult<Self> {
         let class = sampler.get_type();
         let module = class.module()?;
-        let known = matches!(module.to_str()?, "opentelemetry.sdk.trace.sampling" | "millrace.sdk.trace.sampling");
+        let known = matches!(
+            module.to_str()?,
+            "opentelemetry.sdk.trace.sampling" | "millrace.sdk.trace.sampling"
+        );
         if !known {
             return Ok(Self::Python(sampler.clone().unbind()));
         }
         let delegate = |name: &str| Self::from_object(&sampler.getattr(name)?);
         Ok(match class.name()?.to_str()? {
-            "StaticSampler" | "_AlwaysOn" | "_AlwaysOff" => match decision(&sampler.getattr("_decision")?)? {
-                Decision::RecordAndSample => Self::AlwaysOn,
-                Decision::Drop => Self::AlwaysOff,
-                Decision::RecordOnly => Self::Python(sampler.clone().unbind()),
-            },
-            "TraceIdRatioBased" => Self::TraceIdRatio { bound: sampler.getattr("bound")?.extract()? },
-            "ParentBased" | "ParentBasedTraceIdRatio" | "_ParentBasedAlwaysOn" | "_ParentBasedAlwaysOff" => {
-                Self::ParentBased(Box::new(ParentBased {
-                    root: delegate("_root")?,
-                    local_sampled: delegate("_local_parent_sampled")?,
-                    local_not_sampled: delegate("_local_parent_not_sampled")?,
-                    remote_sampled: delegate("_remote_parent_sampled")?,
-                    remote_not_sampled: delegate("_remote_parent_not_sampled")?,
-                }))
+            "StaticSampler" | "_AlwaysOn" | "_AlwaysOff" => {
+                match decision(&sampler.getattr("_decision")?)? {
+                    Decision::RecordAndSample => Self::AlwaysOn,
+                    Decision::Drop => Self::AlwaysOff,
+                    Decision::RecordOnly => Self::Python(sampler.clone().unbind()),
+                }
             }
+            "TraceIdRatioBased" => Self::TraceIdRatio {
+                bound: sampler.getattr("bound")?.extract()?,
+            },
+            "ParentBased"
+            | "ParentBasedTraceIdRatio"
+            | "_ParentBasedAlwaysOn"
+            | "_ParentBasedAlwaysOff" => Self::ParentBased(Box::new(ParentBased {
+                root: delegate("_root")?,
+                local_sampled: delegate("_local_parent_sampled")?,
+                local_not_sampled: delegate("_local_parent_not_sampled")?,
+                remote_sampled: delegate("_remote_parent_sampled")?,
+                remote_not_sampled: delegate("_remote_parent_not_sampled")?,
+            })),
             _ => Self::Python(sampler.clone().unbind()),
         })
     }
 
     /// Decides about a span.
     #[inline]
-    pub(crate) fn decide(&self, py: Python<'_>, parent: Option<&Parent>, candidate: &Candidate<'_, '_>) -> PyResult<Sampled> {
+    pub(crate) fn decide(
+        &self,
+        py: Python<'_>,
+        parent: Option<&Parent>,
+        candidate: &Candidate<'_, '_>,
+    ) -> PyResult<Sampled> {
         let decision = match self {
             Self::AlwaysOn => Decision::RecordAndSample,
             Self::AlwaysOff => Decision::Drop,
             Self::TraceIdRatio { bound } => {
                 let low = u128::from_be_bytes(candidate.trace_id) & u128::from(u64::MAX);
-                if low < *bound { Decision::RecordAndSample } else { Decision::Drop }
+                if low < *bound {
+                    Decision::RecordAndSample
+                } else {
+                    Decision::Drop
+                }
             }
-            Self::ParentBased(delegates) => return delegates.of(parent).decide(py, parent, candidate),
+            Self::ParentBased(delegates) => {
+                return delegates.of(parent).decide(py, parent, candidate);
+            }
             Self::Python(sampler) => return ask(sampler.bind(py), candidate),
         };
-        Ok(Sampled { decision, attributes: None, trace_state: None })
+        Ok(Sampled {
+            decision,
+            attributes: None,
+            trace_state: None,
+        })
     }
 }
 
@@ -114,7 +139,11 @@ impl ParentBased {
 fn ask(sampler: &Bound<'_, PyAny>, candidate: &Candidate<'_, '_>) -> PyResult<Sampled> {
     let py = sampler.py();
     let kind = Api::get(py)?.kinds.get(usize::from(candidate.kind));
-    let positional = (candidate.context, u128::from_be_bytes(candidate.trace_id), candidate.name);
+    let positional = (
+        candidate.context,
+        u128::from_be_bytes(candidate.trace_id),
+        candidate.name,
+    );
     let named = PyDict::new(py);
     named.set_item("kind", kind)?;
     named.set_item("attributes", candidate.attributes)?;

@@ -45,7 +45,10 @@ impl SpanScope {
             name: this.name.bind(py),
             context: this.context.as_ref().map(|context| context.bind(py)),
             kind: this.kind.as_ref().map(|kind| kind.bind(py)),
-            attributes: this.attributes.as_ref().map(|attributes| attributes.bind(py)),
+            attributes: this
+                .attributes
+                .as_ref()
+                .map(|attributes| attributes.bind(py)),
             links: this.links.as_ref().map(|links| links.bind(py)),
             start_time: this.start_time.as_ref().map(|time| time.bind(py)),
             options: this.options,
@@ -73,16 +76,23 @@ impl SpanScope {
         let this = slf.get();
         let (span, token) = {
             let mut entered = this.entered();
-            (entered.span.as_ref().map(|span| span.clone_ref(py)), entered.token.take())
+            let span = entered.span.as_ref().map(|span| span.bind(py).clone());
+            (span, entered.token.take().map(|token| token.into_bound(py)))
         };
         if let Some(token) = token {
-            leave(slf, token.bind(py))?;
+            leave(slf, &token)?;
         }
         let Some(span) = span else { return Ok(()) };
-        let Ok(span) = span.bind(py).cast_exact::<Span>() else { return Ok(()) };
+        let Ok(span) = span.cast_exact::<Span>() else {
+            return Ok(());
+        };
         // What is not an `Exception`, such as the end of a generator, is no error.
         if !exception.is_none() && exception.is_instance_of::<PyException>() {
-            complaint::settle(py, span::note_exception(span, exception, this.options, false), || ())?;
+            complaint::settle(
+                py,
+                span::note_exception(span, exception, this.options, false),
+                || (),
+            )?;
         }
         if this.options.ends_on_exit() {
             complaint::settle(py, span::end(span, None), || ())?;
@@ -91,9 +101,13 @@ impl SpanScope {
     }
 
     /// Decorates a function: each call has a span of its own.
-    fn __call__<'py>(slf: &Bound<'py, Self>, function: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyAny>> {
+    fn __call__<'py>(
+        slf: &Bound<'py, Self>,
+        function: &Bound<'py, PyAny>,
+    ) -> PyResult<Bound<'py, PyAny>> {
         let py = slf.py();
-        WRAP.import(py, "millrace.sdk.trace.decorator", "wrap")?.call1((slf, function))
+        WRAP.import(py, "millrace.sdk.trace.decorator", "wrap")?
+            .call1((slf, function))
     }
 
     /// The same once more, for the next call of a decorated function.
@@ -125,14 +139,35 @@ impl SpanScope {
         start_time: Option<Py<PyAny>>,
         options: Options,
     ) -> Self {
-        Self { tracer, name, context, kind, attributes, links, start_time, options, entered: Mutex::default() }
+        Self {
+            tracer,
+            name,
+            context,
+            kind,
+            attributes,
+            links,
+            start_time,
+            options,
+            entered: Mutex::default(),
+        }
     }
 
-    /// Its span and the context below it.
-    pub(crate) fn span_and_below(&self, py: Python<'_>) -> (Option<Py<PyAny>>, Option<Py<PyAny>>) {
-        let entered = self.entered();
-        let copy = |object: &Option<Py<PyAny>>| object.as_ref().map(|object| object.clone_ref(py));
-        (copy(&entered.span), copy(&entered.below))
+    /// The context below its span.
+    #[inline]
+    pub(crate) fn below(&self, py: Python<'_>) -> Option<Py<PyAny>> {
+        self.entered()
+            .below
+            .as_ref()
+            .map(|below| below.clone_ref(py))
+    }
+
+    /// Its span.
+    #[inline]
+    pub(crate) fn span<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        self.entered()
+            .span
+            .as_ref()
+            .map(|span| span.bind(py).clone())
     }
 
     fn entered(&self) -> MutexGuard<'_, Entered> {
@@ -149,7 +184,7 @@ fn leave(scope: &Bound<'_, SpanScope>, token: &Bound<'_, PyAny>) -> PyResult<()>
         return Ok(());
     }
     if variable.get(py).is_some_and(|current| current.is(scope)) {
-        let below = scope.get().span_and_below(py).1;
+        let below = scope.get().below(py);
         let below = match below {
             Some(below) => below.into_bound(py),
             None => crate::api::Api::get(py)?.context.bind(py).call0()?,

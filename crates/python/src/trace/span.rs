@@ -1,5 +1,5 @@
 //! A span that is recorded: what it is told is kept as it comes, and becomes bytes when it ends.
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use millrace_wire::encode::SpanEncoder;
@@ -7,9 +7,9 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
+use super::SpanIds;
 use super::parent::{Parent, kept_state};
 use super::tracer::{Start, Tracer, name_text, time_or_now};
-use super::SpanIds;
 use crate::api::Api;
 use crate::attributes::{self, Attributes};
 use crate::complaint;
@@ -26,7 +26,7 @@ const STATUS_OK: u8 = 1;
 const STATUS_ERROR: u8 = 2;
 
 thread_local! {
-    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
 /// What a span does about exceptions, and about the end of its `with` block.
@@ -121,7 +121,11 @@ pub(crate) struct Begun<'a, 'py> {
 impl Span {
     /// Begins a span with what it was given.
     #[inline]
-    pub(crate) fn begin(tracer: &Bound<'_, Tracer>, start: &Start<'_, '_>, begun: Begun<'_, '_>) -> PyResult<Self> {
+    pub(crate) fn begin(
+        tracer: &Bound<'_, Tracer>,
+        start: &Start<'_, '_>,
+        begun: Begun<'_, '_>,
+    ) -> PyResult<Self> {
         let limits = &tracer.get().recorder.get().limits;
         let mut state = State {
             name: name_text(start.name)?.unbind(),
@@ -134,7 +138,11 @@ impl Span {
         if let Some(links) = start.links.filter(|links| !links.is_none()) {
             for link in links.try_iter()? {
                 let link = link?;
-                if let Some(link) = accepted_link(&link.getattr("context")?, &link.getattr("attributes")?, tracer)? {
+                if let Some(link) = accepted_link(
+                    &link.getattr("context")?,
+                    &link.getattr("attributes")?,
+                    tracer,
+                )? {
                     state.add_link(link, limits.links);
                 }
             }
@@ -177,7 +185,10 @@ impl Span {
             return Ok(Some(state));
         }
         drop(state);
-        complaint::warn(py, &format!("{method} was called on a span that has ended; nothing is changed"))?;
+        complaint::warn(
+            py,
+            &format!("{method} was called on a span that has ended; nothing is changed"),
+        )?;
         Ok(None)
     }
 
@@ -193,32 +204,76 @@ impl Span {
         Ok(())
     }
 
-    fn encode(&self, py: Python<'_>, state: &State, end: u64, trace_state: &str, out: &mut Vec<u8>) {
+    fn encode(
+        &self,
+        py: Python<'_>,
+        content: &Content<'_>,
+        end: u64,
+        trace_state: &str,
+        out: &mut Vec<u8>,
+    ) {
         let parent = self.parent.as_ref();
         let mut span = SpanEncoder::new(out);
-        span.ids(&self.ids.trace_id, &self.ids.span_id, parent.map(|parent| &parent.ids.span_id))
-            .trace_state(trace_state)
-            .name(&text(state.name.bind(py)), i32::from(self.kind) + 1)
-            .times(self.start, end);
-        state.attributes.each(py, |key, value| {
+        span.ids(
+            &self.ids.trace_id,
+            &self.ids.span_id,
+            parent.map(|parent| &parent.ids.span_id),
+        )
+        .trace_state(trace_state)
+        .name(&text(&content.name), i32::from(self.kind) + 1)
+        .times(self.start, end);
+        content.attributes.each(py, |key, value| {
             span.attribute(key, value);
         });
+        let extra = content.extra.as_deref();
         let (dropped_events, dropped_links) =
-            state.extra.as_ref().map_or((0, 0), |extra| (extra.dropped_events, extra.dropped_links));
-        span.dropped(state.attributes.dropped(), dropped_events, dropped_links);
-        if let Some(extra) = &state.extra {
+            extra.map_or((0, 0), |extra| (extra.dropped_events, extra.dropped_links));
+        span.dropped(content.attributes.dropped(), dropped_events, dropped_links);
+        if let Some(extra) = extra {
             encode_extra(py, extra, &mut span);
         }
-        if state.status_code != STATUS_UNSET {
-            let description = state.status_description.as_ref().map(|description| text(description.bind(py)));
-            span.status(i32::from(state.status_code), description.as_deref().unwrap_or_default());
+        if content.status_code != STATUS_UNSET {
+            let description = content.status_description.as_ref().map(text);
+            span.status(
+                i32::from(content.status_code),
+                description.as_deref().unwrap_or_default(),
+            );
         }
         let remote = parent.is_some_and(|parent| parent.is_remote);
         span.flags(flags(self.ids, remote));
     }
 }
 
+/// What an ended span consists of, taken out of its lock to be written: reading it may call Python.
+struct Content<'py> {
+    name: Bound<'py, PyString>,
+    attributes: Attributes,
+    extra: Option<Box<Extra>>,
+    status_code: u8,
+    status_description: Option<Bound<'py, PyString>>,
+}
+
 impl State {
+    #[inline]
+    fn take<'py>(&mut self, py: Python<'py>) -> Content<'py> {
+        Content {
+            name: self.name.bind(py).clone(),
+            attributes: std::mem::take(&mut self.attributes),
+            extra: self.extra.take(),
+            status_code: self.status_code,
+            status_description: self
+                .status_description
+                .as_ref()
+                .map(|text| text.bind(py).clone()),
+        }
+    }
+
+    /// Puts back what was taken, for those who read the span.
+    fn restore(&mut self, content: Content<'_>) {
+        self.attributes = content.attributes;
+        self.extra = content.extra;
+    }
+
     fn extra(&mut self) -> &mut Extra {
         self.extra.get_or_insert_default()
     }
@@ -258,7 +313,11 @@ impl Span {
     }
 
     #[pyo3(signature = (context, attributes=None))]
-    fn add_link(slf: &Bound<'_, Self>, context: &Bound<'_, PyAny>, attributes: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    fn add_link(
+        slf: &Bound<'_, Self>,
+        context: &Bound<'_, PyAny>,
+        attributes: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         let py = slf.py();
         let none = py.None();
         let attributes = attributes.unwrap_or_else(|| none.bind(py));
@@ -269,7 +328,9 @@ impl Span {
         let py = name.py();
         let renamed = || {
             let name = name_text(name)?.unbind();
-            let before = self.open_state(py, "update_name")?.map(|mut state| std::mem::replace(&mut state.name, name));
+            let before = self
+                .open_state(py, "update_name")?
+                .map(|mut state| std::mem::replace(&mut state.name, name));
             drop(before);
             Ok(())
         };
@@ -277,7 +338,11 @@ impl Span {
     }
 
     #[pyo3(signature = (status, description=None))]
-    fn set_status(&self, status: &Bound<'_, PyAny>, description: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    fn set_status(
+        &self,
+        status: &Bound<'_, PyAny>,
+        description: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         complaint::settle(status.py(), self.change_status(status, description), || ())
     }
 
@@ -334,7 +399,10 @@ impl Span {
         let event = Event {
             name: name_text(name)?.unbind(),
             time: time_or_now(timestamp),
-            attributes: Attributes::from_mapping(attributes.filter(|given| !given.is_none()), &limits.event_attributes)?,
+            attributes: Attributes::from_mapping(
+                attributes.filter(|given| !given.is_none()),
+                &limits.event_attributes,
+            )?,
         };
         let unused = match self.open_state(py, "add_event")? {
             Some(mut state) => {
@@ -353,7 +421,12 @@ impl Span {
         Ok(())
     }
 
-    fn link(&self, py: Python<'_>, context: &Bound<'_, PyAny>, attributes: &Bound<'_, PyAny>) -> PyResult<()> {
+    fn link(
+        &self,
+        py: Python<'_>,
+        context: &Bound<'_, PyAny>,
+        attributes: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         let Some(link) = accepted_link(context, attributes, self.tracer.bind(py))? else {
             return Ok(());
         };
@@ -367,7 +440,11 @@ impl Span {
     }
 
     /// `Ok` is final, `Unset` changes nothing (specification: Set Status).
-    fn change_status(&self, status: &Bound<'_, PyAny>, description: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    fn change_status(
+        &self,
+        status: &Bound<'_, PyAny>,
+        description: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         let py = status.py();
         let api = Api::get(py)?;
         let given = description.filter(|description| !description.is_none());
@@ -379,15 +456,23 @@ impl Span {
                 );
                 complaint::warn(py, &sentence)?;
             }
-            (status.getattr("status_code")?, Some(status.getattr("description")?))
+            (
+                status.getattr("status_code")?,
+                Some(status.getattr("description")?),
+            )
         } else {
             (status.clone(), given.cloned())
         };
         let Some(code) = Api::position(&api.status_codes, &code) else {
-            return complaint::warn(py, "set_status takes a Status or a StatusCode; nothing is changed");
+            return complaint::warn(
+                py,
+                "set_status takes a Status or a StatusCode; nothing is changed",
+            );
         };
         let description = match description {
-            Some(text) if code == STATUS_ERROR && !text.is_none() => Some(name_text(&text)?.unbind()),
+            Some(text) if code == STATUS_ERROR && !text.is_none() => {
+                Some(name_text(&text)?.unbind())
+            }
             _ => None,
         };
         let before = match self.open_state(py, "set_status")? {
@@ -410,12 +495,19 @@ impl Span {
     ) -> PyResult<()> {
         static DESCRIBE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
         let py = exception.py();
-        let describe = DESCRIBE.import(py, "millrace.sdk.trace.exceptions", "exception_attributes")?;
-        let described = describe.call1((exception, escaped))?.cast_into::<PyDict>()?;
+        let describe =
+            DESCRIBE.import(py, "millrace.sdk.trace.exceptions", "exception_attributes")?;
+        let described = describe
+            .call1((exception, escaped))?
+            .cast_into::<PyDict>()?;
         if let Some(more) = attributes.filter(|more| !more.is_none()) {
             attributes::each_pair(more, |key, value| described.set_item(key, value))?;
         }
-        self.event(PyString::intern(py, "exception").as_any(), Some(described.as_any()), timestamp)
+        self.event(
+            PyString::intern(py, "exception").as_any(),
+            Some(described.as_any()),
+            timestamp,
+        )
     }
 }
 
@@ -436,7 +528,8 @@ pub(crate) fn note_exception(
         this.exception(exception, None, None, escaped)?;
     }
     if options.0 & Options::SET_STATUS != 0 {
-        let describe = DESCRIBE.import(py, "millrace.sdk.trace.exceptions", "status_description")?;
+        let describe =
+            DESCRIBE.import(py, "millrace.sdk.trace.exceptions", "status_description")?;
         let description = describe.call1((exception,))?;
         if let Some(code) = Api::get(py)?.status_codes.get(usize::from(STATUS_ERROR)) {
             this.change_status(code.bind(py), Some(&description))?;
@@ -466,26 +559,34 @@ pub(crate) fn end(span: &Bound<'_, Span>, end_time: Option<&Bound<'_, PyAny>>) -
         return Ok(());
     };
     state.end = Some(end);
-    let finished = SCRATCH.with_borrow_mut(|scratch| {
-        if let (Some(buffer), Some(place)) = (&recorder.buffer, &tracer.place)
-            && this.ids.is_sampled()
-        {
-            scratch.clear();
-            this.encode(py, &state, end, trace_state, scratch);
-            // Nobody reads the span after this; its attributes are let go of when the lock is.
-            let finished = processor.is_none().then(|| (std::mem::take(&mut state.attributes), state.extra.take()));
-            drop(state);
-            buffer.append(place, scratch);
-            scratch.shrink_to(SCRATCH_MAX);
-            finished
-        } else {
-            drop(state);
-            None
-        }
-    });
-    drop(finished);
+    let (Some(buffer), Some(place), true) =
+        (&recorder.buffer, &tracer.place, this.ids.is_sampled())
+    else {
+        drop(state);
+        return tell(span, processor);
+    };
+    let mut content = state.take(py);
+    drop(state);
+    // Taken, not borrowed: reading Python objects can run a finalizer, which may end a span itself.
+    let mut scratch = SCRATCH.take();
+    scratch.clear();
+    this.encode(py, &content, end, trace_state, &mut scratch);
+    buffer.append(place, &scratch);
+    scratch.shrink_to(SCRATCH_MAX);
+    SCRATCH.set(scratch);
+    if processor.is_some() {
+        this.state().restore(content);
+    } else {
+        content.attributes.release(py);
+    }
+    tell(span, processor)
+}
+
+/// Calls the processor of a span that has ended.
+#[inline]
+fn tell(span: &Bound<'_, Span>, processor: Option<Py<PyAny>>) -> PyResult<()> {
     if let Some(processor) = processor {
-        let processor = processor.bind(py);
+        let processor = processor.bind(span.py());
         if let Some(ending) = processor.getattr_opt("_on_ending")? {
             ending.call1((span,))?;
         }
@@ -495,7 +596,11 @@ pub(crate) fn end(span: &Bound<'_, Span>, end_time: Option<&Bound<'_, PyAny>>) -
 }
 
 /// A link that is worth keeping: one to a span, or at least with something to say.
-fn accepted_link(context: &Bound<'_, PyAny>, attributes: &Bound<'_, PyAny>, tracer: &Bound<'_, Tracer>) -> PyResult<Option<Link>> {
+fn accepted_link(
+    context: &Bound<'_, PyAny>,
+    attributes: &Bound<'_, PyAny>,
+    tracer: &Bound<'_, Tracer>,
+) -> PyResult<Option<Link>> {
     if context.is_none() {
         return Ok(None);
     }
@@ -513,7 +618,10 @@ fn accepted_link(context: &Bound<'_, PyAny>, attributes: &Bound<'_, PyAny>, trac
             Some(state) => Some(state.bind(context.py()).call_method0("to_header")?.unbind()),
             None => None,
         },
-        attributes: Attributes::from_mapping(Some(attributes).filter(|given| !given.is_none()), limits)?,
+        attributes: Attributes::from_mapping(
+            Some(attributes).filter(|given| !given.is_none()),
+            limits,
+        )?,
     }))
 }
 
@@ -529,16 +637,25 @@ fn encode_extra(py: Python<'_>, extra: &Extra, span: &mut SpanEncoder<'_>) {
         });
     }
     for link in &extra.links {
-        let state = link.trace_state.as_ref().and_then(|state| state.extract::<String>(py).ok());
+        let state = link
+            .trace_state
+            .as_ref()
+            .and_then(|state| state.extract::<String>(py).ok());
         let flags = flags(link.ids, link.is_remote);
-        span.link(&link.ids.trace_id, &link.ids.span_id, state.as_deref().unwrap_or_default(), flags, |encoder| {
-            link.attributes.each(py, |key, value| {
-                encoder.attribute(key, value);
-            });
-            if link.attributes.dropped() > 0 {
-                encoder.dropped_attributes(link.attributes.dropped());
-            }
-        });
+        span.link(
+            &link.ids.trace_id,
+            &link.ids.span_id,
+            state.as_deref().unwrap_or_default(),
+            flags,
+            |encoder| {
+                link.attributes.each(py, |key, value| {
+                    encoder.attribute(key, value);
+                });
+                if link.attributes.dropped() > 0 {
+                    encoder.dropped_attributes(link.attributes.dropped());
+                }
+            },
+        );
     }
 }
 

@@ -58,7 +58,11 @@ impl Tracer {
             start_time,
             options: Options::new(record_exception, set_status_on_exception, None)?,
         };
-        let current = if context.is_none() { context::current(slf.py())? } else { None };
+        let current = if context.is_none() {
+            context::current(slf.py())?
+        } else {
+            None
+        };
         started(slf, &start, current.as_ref())
     }
 
@@ -78,7 +82,9 @@ impl Tracer {
         end_on_exit: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<SpanScope> {
         let options = Options::new(record_exception, set_status_on_exception, end_on_exit)?;
-        Ok(SpanScope::new(slf, name, context, kind, attributes, links, start_time, options))
+        Ok(SpanScope::new(
+            slf, name, context, kind, attributes, links, start_time, options,
+        ))
     }
 
     /// Whether this tracer records at all.
@@ -103,7 +109,11 @@ impl Tracer {
 }
 
 impl Tracer {
-    pub(crate) fn new(recorder: Py<SpanRecorder>, place: Option<millrace_recorder::Scope>, scope: Py<PyAny>) -> Self {
+    pub(crate) fn new(
+        recorder: Py<SpanRecorder>,
+        place: Option<millrace_recorder::Scope>,
+        scope: Py<PyAny>,
+    ) -> Self {
         Self {
             recorder,
             place,
@@ -125,7 +135,14 @@ pub(crate) fn started<'py>(
         Err(error) => {
             complaint::settle(tracer.py(), Err(error), || ())?;
             let ids = SpanIds::default();
-            Ok(Bound::new(tracer.py(), NonRecordingSpan { ids, trace_state: None })?.into_any())
+            Ok(Bound::new(
+                tracer.py(),
+                NonRecordingSpan {
+                    ids,
+                    trace_state: None,
+                },
+            )?
+            .into_any())
         }
     }
 }
@@ -163,7 +180,11 @@ fn start_span<'py>(
         links: start.links,
     };
     let sampled = recorder.sampler.decide(py, parent.as_ref(), &candidate)?;
-    let sampled_flag = if sampled.decision == Decision::RecordAndSample { SAMPLED } else { 0 };
+    let sampled_flag = if sampled.decision == Decision::RecordAndSample {
+        SAMPLED
+    } else {
+        0
+    };
     let ids = SpanIds {
         trace_id,
         span_id: recorder.new_span_id(py)?,
@@ -171,7 +192,9 @@ fn start_span<'py>(
     };
     let trace_state = match sampled.trace_state {
         Some(state) => state,
-        None => parent.as_ref().and_then(|parent| parent.trace_state.as_ref().map(|state| state.clone_ref(py))),
+        None => parent
+            .as_ref()
+            .and_then(|parent| parent.trace_state.as_ref().map(|state| state.clone_ref(py))),
     };
     if sampled.decision == Decision::Drop {
         return Ok(Bound::new(py, NonRecordingSpan { ids, trace_state })?.into_any());
@@ -180,17 +203,26 @@ fn start_span<'py>(
         Some(attributes) => Some(attributes.bind(py)),
         None => start.attributes,
     };
-    let begun = span::Begun { ids, parent, trace_state, kind, attributes };
+    let begun = span::Begun {
+        ids,
+        parent,
+        trace_state,
+        kind,
+        attributes,
+    };
     let span = Bound::new(py, Span::begin(tracer, start, begun)?)?;
     if let Some(processor) = recorder.processor(py) {
-        processor.bind(py).call_method1("on_start", (&span, start.context))?;
+        processor
+            .bind(py)
+            .call_method1("on_start", (&span, start.context))?;
     }
     Ok(span.into_any())
 }
 
 /// The span of a tracer that does not record: it hands on its parent's context.
 fn passed_on(py: Python<'_>, parent: Option<Parent>) -> PyResult<Bound<'_, PyAny>> {
-    let (ids, trace_state) = parent.map_or_else(Default::default, |parent| (parent.ids, parent.trace_state));
+    let (ids, trace_state) =
+        parent.map_or_else(Default::default, |parent| (parent.ids, parent.trace_state));
     Ok(Bound::new(py, NonRecordingSpan { ids, trace_state })?.into_any())
 }
 

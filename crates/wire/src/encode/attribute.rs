@@ -1,7 +1,7 @@
 //! Writes attributes: a key and a value of any of `AnyValue`'s forms.
 
 use super::{begin, end};
-use crate::field::{push_delimited, push_fixed64, push_varint};
+use crate::field::{DELIMITED, FIXED64, VARINT, push_delimited, push_fixed64, push_varint};
 
 /// How deep values are written. Readers refuse deeper ones, so what lies deeper is written as the empty value.
 const DEPTH_LIMIT: usize = 64;
@@ -69,12 +69,26 @@ impl From<f64> for AttributeValue {
 pub trait EncodeValue {
     /// Appends the content.
     fn encode_value(&self, out: &mut Vec<u8>);
+
+    /// Appends a whole attribute with this value, as field `number` of its owner. Scalars do it without moving what is written.
+    #[inline]
+    fn encode_pair(&self, out: &mut Vec<u8>, number: u32, key: &str) {
+        push_pair(out, number, key, |out| self.encode_value(out));
+    }
 }
 
 impl EncodeValue for str {
     #[inline]
     fn encode_value(&self, out: &mut Vec<u8>) {
         push_delimited(out, STRING, self.as_bytes());
+    }
+
+    #[inline]
+    fn encode_pair(&self, out: &mut Vec<u8>, number: u32, key: &str) {
+        let head = [tag(STRING, DELIMITED), self.len() as u8];
+        if !push_short_pair(out, number, key, &head, self.as_bytes()) {
+            push_pair(out, number, key, |out| self.encode_value(out));
+        }
     }
 }
 
@@ -83,12 +97,36 @@ impl EncodeValue for bool {
     fn encode_value(&self, out: &mut Vec<u8>) {
         push_varint(out, BOOL, u64::from(*self));
     }
+
+    #[inline]
+    fn encode_pair(&self, out: &mut Vec<u8>, number: u32, key: &str) {
+        let value = [tag(BOOL, VARINT), u8::from(*self)];
+        if !push_short_pair(out, number, key, &value, &[]) {
+            push_pair(out, number, key, |out| self.encode_value(out));
+        }
+    }
 }
 
 impl EncodeValue for i64 {
     #[inline]
     fn encode_value(&self, out: &mut Vec<u8>) {
         push_varint(out, INT, self.cast_unsigned());
+    }
+
+    #[inline]
+    fn encode_pair(&self, out: &mut Vec<u8>, number: u32, key: &str) {
+        let bits = self.cast_unsigned();
+        let short = match bits {
+            0..0x80 => push_short_pair(out, number, key, &[tag(INT, VARINT), bits as u8], &[]),
+            0x80..0x4000 => {
+                let value = [tag(INT, VARINT), bits as u8 | 0x80, (bits >> 7) as u8];
+                push_short_pair(out, number, key, &value, &[])
+            }
+            _ => false,
+        };
+        if !short {
+            push_pair(out, number, key, |out| self.encode_value(out));
+        }
     }
 }
 
@@ -97,6 +135,19 @@ impl EncodeValue for f64 {
     fn encode_value(&self, out: &mut Vec<u8>) {
         push_fixed64(out, DOUBLE, self.to_bits());
     }
+
+    #[inline]
+    fn encode_pair(&self, out: &mut Vec<u8>, number: u32, key: &str) {
+        if !push_short_pair(
+            out,
+            number,
+            key,
+            &[tag(DOUBLE, FIXED64)],
+            &self.to_le_bytes(),
+        ) {
+            push_pair(out, number, key, |out| self.encode_value(out));
+        }
+    }
 }
 
 impl EncodeValue for [u8] {
@@ -104,6 +155,35 @@ impl EncodeValue for [u8] {
     fn encode_value(&self, out: &mut Vec<u8>) {
         push_delimited(out, BYTES, self);
     }
+}
+
+#[inline]
+const fn tag(number: u32, wire_type: u8) -> u8 {
+    (number << 3) as u8 | wire_type
+}
+
+/// Appends an attribute whose lengths all take one byte, which is nearly every attribute there is; false where they do not.
+///
+/// The value is `head` and `tail`, one behind the other.
+#[inline]
+fn push_short_pair(out: &mut Vec<u8>, number: u32, key: &str, head: &[u8], tail: &[u8]) -> bool {
+    let value = head.len() + tail.len();
+    let pair = 4 + key.len() + value;
+    if pair >= 0x80 || number >= 16 {
+        return false;
+    }
+    out.reserve(2 + pair);
+    out.extend_from_slice(&[
+        tag(number, DELIMITED),
+        pair as u8,
+        tag(KEY, DELIMITED),
+        key.len() as u8,
+    ]);
+    out.extend_from_slice(key.as_bytes());
+    out.extend_from_slice(&[tag(VALUE, DELIMITED), value as u8]);
+    out.extend_from_slice(head);
+    out.extend_from_slice(tail);
+    true
 }
 
 impl EncodeValue for AttributeValue {
@@ -127,9 +207,13 @@ fn encode_nested(value: &AttributeValue, out: &mut Vec<u8>, depth_left: usize) {
             encode_nested(value, out, depth_inside);
         }),
         AttributeValue::KvList(pairs) => {
-            push_map(out, pairs.iter().map(|(key, value)| (key, value)), |value, out| {
-                encode_nested(value, out, depth_inside);
-            });
+            push_map(
+                out,
+                pairs.iter().map(|(key, value)| (key, value)),
+                |value, out| {
+                    encode_nested(value, out, depth_inside);
+                },
+            );
         }
     }
 }
@@ -170,11 +254,17 @@ pub fn push_attribute(
     key: &str,
     value: &(impl EncodeValue + ?Sized),
 ) {
-    push_pair(out, number, key, |out| value.encode_value(out));
+    value.encode_pair(out, number, key);
 }
 
+/// Appends an attribute of any length; `encode_value` appends the content of its value.
 #[inline]
-fn push_pair(out: &mut Vec<u8>, number: u32, key: &str, encode_value: impl FnOnce(&mut Vec<u8>)) {
+pub fn push_pair(
+    out: &mut Vec<u8>,
+    number: u32,
+    key: &str,
+    encode_value: impl FnOnce(&mut Vec<u8>),
+) {
     let pair = begin(out, number, 0);
     push_delimited(out, KEY, key.as_bytes());
     let value = begin(out, VALUE, 0);

@@ -2,7 +2,7 @@
 
 use super::request::push_text;
 use super::{EncodeValue, begin, end, push_attribute};
-use crate::field::{push_delimited, push_fixed32, push_fixed64, push_varint};
+use crate::field::{DELIMITED, FIXED64, push_delimited, push_fixed32, push_fixed64, push_varint};
 
 /// Appends the content of one `Span`, field by field.
 #[derive(Debug)]
@@ -24,8 +24,15 @@ impl<'a> SpanEncoder<'a> {
         span_id: &[u8; 8],
         parent_span_id: Option<&[u8; 8]>,
     ) -> &mut Self {
-        push_delimited(self.out, 1, trace_id);
-        push_delimited(self.out, 2, span_id);
+        // One piece: tag and length of each id before it.
+        let mut ids = [0; 28];
+        ids[0] = 1 << 3 | DELIMITED;
+        ids[1] = 16;
+        ids[2..18].copy_from_slice(trace_id);
+        ids[18] = 2 << 3 | DELIMITED;
+        ids[19] = 8;
+        ids[20..28].copy_from_slice(span_id);
+        self.out.extend_from_slice(&ids);
         if let Some(parent) = parent_span_id {
             push_delimited(self.out, 4, parent);
         }
@@ -47,8 +54,12 @@ impl<'a> SpanEncoder<'a> {
 
     /// Start and end, in nanoseconds since 1970.
     pub fn times(&mut self, start_time_unix_nano: u64, end_time_unix_nano: u64) -> &mut Self {
-        push_fixed64(self.out, 7, start_time_unix_nano);
-        push_fixed64(self.out, 8, end_time_unix_nano);
+        let mut times = [0; 18];
+        times[0] = 7 << 3 | FIXED64;
+        times[1..9].copy_from_slice(&start_time_unix_nano.to_le_bytes());
+        times[9] = 8 << 3 | FIXED64;
+        times[10..18].copy_from_slice(&end_time_unix_nano.to_le_bytes());
+        self.out.extend_from_slice(&times);
         self
     }
 
