@@ -9,6 +9,7 @@
 mod attribute;
 mod codec;
 mod door;
+mod engine;
 mod error;
 mod gateway;
 mod load;
@@ -20,6 +21,8 @@ mod send;
 mod _native {
     #[pymodule_export]
     use crate::codec::{ZstdCompressor, ZstdDecompressor};
+    #[pymodule_export]
+    use crate::engine::{Buffer, BufferScope, Engine, after_fork_in_child};
     #[pymodule_export]
     use crate::gateway::Gateway;
     #[pymodule_export]
