@@ -191,7 +191,7 @@ impl Periodic {
             if let Err(refusal) = &outcome {
                 let reason = refusal.reason.name();
                 let message = format_args!(
-                    "{items} {} were dropped: {} (said once; stats() counts them)",
+                    "{} are dropped, {items} now: {} (said once; stats() counts on)",
                     signal.item_name(),
                     refusal.message,
                 );
