@@ -1,9 +1,13 @@
 # What crates/python exports. Use the public modules instead: this one may change with every version.
-from typing import final
+from collections.abc import Callable
+from typing import Literal, final
 
 from millrace.otlp import Action, AttributeValue, Level, Signal
 
 __all__ = [
+    "Buffer",
+    "BufferScope",
+    "Engine",
     "Gateway",
     "LoadRun",
     "LoadSink",
@@ -12,6 +16,7 @@ __all__ = [
     "ZstdCompressor",
     "ZstdDecompressor",
     "__version__",
+    "after_fork_in_child",
     "count",
     "detect",
     "edit_attribute",
@@ -57,6 +62,34 @@ class ZstdCompressor:
     def compress(self, data: bytes | bytearray) -> bytes: ...
     def finish(self) -> bytes: ...
 
+@final
+class Engine:
+    def __new__(cls, settings: str) -> Engine: ...
+    def buffer(self, signal: Literal["traces", "logs"]) -> Buffer | None: ...
+    def collect_metrics(self, callback: Callable[[float], bytes | None] | None) -> None: ...
+    def start(self) -> None: ...
+    def force_flush(self, timeout_s: float) -> bool: ...
+    def shutdown(self, timeout_s: float) -> bool: ...
+    def stats(self) -> str: ...
+
+@final
+class Buffer:
+    def __new__(cls, max_bytes: int, max_items: int | None = None) -> Buffer: ...
+    def set_resource(self, attributes: dict[str, AttributeValue], schema_url: str = "") -> None: ...
+    def scope(
+        self,
+        name: str,
+        version: str | None = None,
+        schema_url: str | None = None,
+        attributes: dict[str, AttributeValue] | None = None,
+    ) -> BufferScope: ...
+    def append(self, scope: BufferScope, item: bytes | bytearray) -> bool: ...
+    def drain(self) -> bytes | None: ...
+
+@final
+class BufferScope: ...
+
+def after_fork_in_child() -> None: ...
 @final
 class Gateway:
     def __new__(cls, config: str) -> Gateway: ...

@@ -222,6 +222,9 @@ pub struct Sending {
     pub headers: BTreeMap<String, String>,
     /// One attempt, from connecting to the last byte of the answer.
     pub timeout_ms: u64,
+    /// All attempts for one request together, where somebody has set such a limit.
+    #[serde(default)]
+    pub export_timeout_ms: Option<u64>,
     /// `none`, `gzip` or `zstd`.
     pub compression: String,
     /// The coding's own level.

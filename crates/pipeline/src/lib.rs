@@ -4,11 +4,13 @@
 //! `batch` is what moves, `component` how one step hands it to the next and answers, `ledger` and
 //! `budget` keep count of items and of bytes. `receivers`, `processors` and `exporters` hold one
 //! component per file; `graph` connects them as the configuration says and `run` keeps them alive.
-//! `self_metrics` and `status_server` tell the outside how it goes.
+//! `self_metrics` and `status_server` tell the outside how it goes. `engine` runs receivers of this process's own telemetry
+//! and their exporters in one thread, which a fork leaves usable.
 pub mod batch;
 pub mod budget;
 pub mod component;
 pub mod config;
+pub mod engine;
 pub mod exporters;
 mod graph;
 pub mod ledger;

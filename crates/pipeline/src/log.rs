@@ -1,13 +1,17 @@
 //! The gateway's own log: short lines on standard error, no more than a person can read, never a secret.
 use std::collections::HashMap;
 use std::fmt::{self, Write as _};
+use std::fs::File;
 use std::io::Write as _;
+use std::os::fd::AsFd as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How many lines one component may write in a window before the rest is only counted.
 const LINES_PER_WINDOW: u32 = 5;
 const WINDOW: Duration = Duration::from_secs(10);
+/// Inside somebody else's program a component may say one thing, and then nothing for this long.
+const GUEST_WINDOW: Duration = Duration::from_secs(300);
 
 /// How much is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +44,8 @@ impl Level {
 #[derive(Debug)]
 pub struct Log {
     level: Level,
+    lines_per_window: u32,
+    window: Duration,
     windows: Mutex<HashMap<String, Window>>,
 }
 
@@ -47,6 +53,7 @@ pub struct Log {
 struct Window {
     since: Instant,
     written: u32,
+    last: String,
 }
 
 impl Log {
@@ -55,8 +62,27 @@ impl Log {
     pub fn new(level: Level) -> Self {
         Self {
             level,
+            lines_per_window: LINES_PER_WINDOW,
+            window: WINDOW,
             windows: Mutex::default(),
         }
+    }
+
+    /// A log for a guest in somebody else's program: warnings and errors, one line of each component in five minutes.
+    #[must_use]
+    pub fn of_guest() -> Self {
+        Self {
+            lines_per_window: 1,
+            window: GUEST_WINDOW,
+            ..Self::new(Level::Warn)
+        }
+    }
+
+    /// The latest message of a component, written or left out.
+    #[must_use]
+    pub fn last(&self, component: &str) -> Option<String> {
+        let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(windows.get(component)?.last.clone())
     }
 
     /// Something failed that the gateway handles, such as a destination that refuses data.
@@ -78,11 +104,12 @@ impl Log {
         if level > self.level {
             return;
         }
-        let Some(suppressed) = self.admit(component) else {
+        let message = message.to_string();
+        let Some(suppressed) = self.admit(component, &message) else {
             return;
         };
         let mut line = format!("{} {component}: ", name(level));
-        push_printable(&mut line, &message.to_string());
+        push_printable(&mut line, &message);
         if suppressed > 0 {
             let _ = write!(
                 line,
@@ -90,28 +117,34 @@ impl Log {
             );
         }
         line.push('\n');
-        // A closed standard error must not stop the gateway.
-        let _ = std::io::stderr().write_all(line.as_bytes());
+        write_to_standard_error(line.as_bytes());
     }
 
     /// How many lines were left out before this one, or `None` when this one is left out too.
-    fn admit(&self, component: &str) -> Option<u32> {
+    fn admit(&self, component: &str, message: &str) -> Option<u32> {
         let now = Instant::now();
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         let window = windows.entry(component.to_owned()).or_insert(Window {
             since: now,
             written: 0,
+            last: String::new(),
         });
         let mut suppressed = 0;
-        if now.duration_since(window.since) >= WINDOW {
-            suppressed = window.written.saturating_sub(LINES_PER_WINDOW);
-            *window = Window {
-                since: now,
-                written: 0,
-            };
+        if now.duration_since(window.since) >= self.window {
+            suppressed = window.written.saturating_sub(self.lines_per_window);
+            (window.since, window.written) = (now, 0);
         }
+        message.clone_into(&mut window.last);
         window.written += 1;
-        (window.written <= LINES_PER_WINDOW).then_some(suppressed)
+        (window.written <= self.lines_per_window).then_some(suppressed)
+    }
+}
+
+/// Not through `std::io::Stderr`: a process that forks while another thread writes would leave its lock locked in the child.
+fn write_to_standard_error(line: &[u8]) {
+    // A closed standard error must not stop anybody.
+    if let Ok(descriptor) = std::io::stderr().as_fd().try_clone_to_owned() {
+        let _ = File::from(descriptor).write_all(line);
     }
 }
 
@@ -151,7 +184,18 @@ mod tests {
     #[test]
     fn a_component_that_repeats_itself_is_throttled() {
         let log = Log::new(Level::Info);
-        let written = (0..100).filter(|_| log.admit("otlp").is_some()).count();
+        let written = (0..100)
+            .filter(|_| log.admit("otlp", "again").is_some())
+            .count();
         assert_eq!(written, LINES_PER_WINDOW as usize);
+    }
+
+    #[test]
+    fn a_guest_says_one_thing_and_remembers_the_latest() {
+        let log = Log::of_guest();
+        assert!(log.admit("traces", "refused").is_some());
+        assert!(log.admit("traces", "reset").is_none());
+        assert!(log.admit("logs", "refused").is_some());
+        assert_eq!(log.last("traces").as_deref(), Some("reset"));
     }
 }

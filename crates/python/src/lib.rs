@@ -16,6 +16,7 @@ mod complaint;
 mod context;
 mod context_variable;
 mod door;
+mod engine;
 mod error;
 mod gateway;
 mod load;
@@ -29,13 +30,15 @@ mod value;
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
     #[pymodule_export]
-    use crate::buffer::Buffer;
+    use crate::buffer::{Buffer, BufferScope};
     #[pymodule_export]
     use crate::codec::{ZstdCompressor, ZstdDecompressor};
     #[pymodule_export]
     use crate::complaint::set_strict;
     #[pymodule_export]
     use crate::context::RuntimeContext;
+    #[pymodule_export]
+    use crate::engine::{Engine, after_fork_in_child};
     #[pymodule_export]
     use crate::gateway::Gateway;
     #[pymodule_export]

@@ -11,10 +11,15 @@ const UNLIMITED: AttributeLimits = AttributeLimits {
     value: ValueLimits { length: None },
 };
 
+/// Attributes of a resource or an instrumentation scope.
+pub(crate) fn unlimited(attributes: &Bound<'_, PyAny>) -> PyResult<Attributes> {
+    Attributes::from_mapping(Some(attributes), &UNLIMITED)
+}
+
 /// The content of the wire's `Resource` with these attributes.
 pub(crate) fn encoded(attributes: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     let mut out = Vec::new();
-    Attributes::from_mapping(Some(attributes), &UNLIMITED)?.each(attributes.py(), |key, value| {
+    unlimited(attributes)?.each(attributes.py(), |key, value| {
         push_attribute(&mut out, 1, key, value);
     });
     Ok(out)

@@ -165,7 +165,8 @@ impl Buffer {
         }
     }
 
-    /// Has `waker` called when the first item arrives in the empty buffer, and again at [`Limits::wake_items`].
+    /// Has `waker` called when the first item arrives in the empty buffer, again at [`Limits::wake_items`], and for every
+    /// request that is full.
     ///
     /// It is called on the thread that records, with nothing locked, and has to return at once.
     pub fn wake_with(&self, waker: impl Fn() + Send + Sync + 'static) {
@@ -199,7 +200,7 @@ impl Buffer {
         if full {
             state.seal(scope.slot);
         }
-        let wake = waiting == 0 || waiting + 1 == self.limits.wake_items;
+        let wake = full || waiting == 0 || waiting + 1 == self.limits.wake_items;
         let waker = if wake { state.waker.clone() } else { None };
         drop(state);
         if let Some(waker) = waker {
@@ -227,6 +228,21 @@ impl Buffer {
             bytes: chunk.finish(Arc::clone(&self.returns)),
             items,
         })
+    }
+
+    /// Lets no waiting request grow further, so that what has been appended until now is taken before what comes later.
+    pub fn seal(&self) {
+        let mut state = self.state.lock();
+        while let Some(oldest) = state.growing.front().copied() {
+            state.seal(oldest);
+        }
+    }
+
+    /// Whether what waits should not wait longer: a request is full, or there are [`Limits::wake_items`].
+    #[must_use]
+    pub fn is_pressing(&self) -> bool {
+        let state = self.state.lock();
+        !state.full.is_empty() || state.tally.waiting >= self.limits.wake_items as u64
     }
 
     /// What has become of everything so far.
@@ -456,6 +472,25 @@ mod tests {
         let scope = buffer.scope(&[], "");
         let taken = (0..5).filter(|_| buffer.append(&scope, &span(1))).count();
         assert_eq!((taken, buffer.tally().dropped), (3, 2));
+    }
+
+    #[test]
+    fn what_was_appended_before_a_seal_is_taken_before_what_a_busy_scope_adds_later() {
+        let buffer = Buffer::new(Limits {
+            request_items: Some(2),
+            ..Limits::default()
+        });
+        let [quiet, busy] = ["quiet", "busy"].map(|name| buffer.scope(&named(name), ""));
+        buffer.append(&quiet, &span(1));
+        assert!(!buffer.is_pressing());
+        buffer.seal();
+        buffer.append(&busy, &span(2));
+        buffer.append(&busy, &span(3));
+        assert!(buffer.is_pressing());
+        let taken: Vec<_> = std::iter::from_fn(|| buffer.take())
+            .map(|request| request.items)
+            .collect();
+        assert_eq!(taken, [1, 2]);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millrace_wire::{PartialSuccess, Signal};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Context;
 use super::parcel::{Parcel, Part};
@@ -19,6 +19,8 @@ pub(crate) struct Delivery<T> {
     pub(crate) context: Context,
     transport: T,
     policy: Policy,
+    /// The longest time for all attempts of one request.
+    patience: Option<Duration>,
     request_bytes_max: usize,
     /// Until when the destination asked everybody to wait (X9).
     throttled_until: Mutex<Option<Instant>>,
@@ -48,6 +50,7 @@ impl<T: Transport> Delivery<T> {
             context,
             transport,
             policy: Policy::from(&settings.retry_on_failure),
+            patience: settings.export_timeout_ms.map(Duration::from_millis),
             request_bytes_max: settings.max_request_bytes,
             throttled_until: Mutex::new(None),
         }
@@ -148,10 +151,36 @@ impl<T: Transport> Delivery<T> {
         part.dropped(items, &Refusal::permanent(Reason::TooLarge, message));
     }
 
-    /// Makes attempts until one succeeds, fails for good, or patience ends.
+    /// Makes attempts for as long as the settings allow.
+    async fn send(
+        &self,
+        signal: Signal,
+        request: &Payload,
+        merged: bool,
+    ) -> Result<Option<PartialSuccess>, End> {
+        let attempts = self.attempts(signal, request, merged);
+        let Some(patience) = self.patience else {
+            return attempts.await;
+        };
+        if let Ok(end) = timeout(patience, attempts).await {
+            return end;
+        }
+        let seconds = patience.as_secs_f64();
+        let mut message = format!("the destination did not take them within {seconds} s");
+        if let Some(last) = self.context.log.last(&self.context.id) {
+            message = format!("{message}; the last that happened was: {last}");
+        }
+        let refusal = Refusal::retryable(Reason::RetriesExhausted, message);
+        Err(End::Refused {
+            refusal,
+            content: false,
+        })
+    }
+
+    /// Makes attempts until one succeeds, fails for good, or the policy ends.
     ///
     /// A request that is `merged` and may be refused for its content is not repeated as it is.
-    async fn send(
+    async fn attempts(
         &self,
         signal: Signal,
         request: &Payload,

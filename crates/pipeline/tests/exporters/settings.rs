@@ -10,6 +10,7 @@ pub(crate) fn sending() -> Sending {
     Sending {
         headers: BTreeMap::new(),
         timeout_ms: 5000,
+        export_timeout_ms: None,
         compression: "none".to_owned(),
         compression_level: None,
         max_request_bytes: 64 << 20,

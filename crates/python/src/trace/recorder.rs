@@ -11,9 +11,10 @@ use pyo3::types::PyString;
 
 use super::Tracer;
 use super::sampling::Sampler;
-use crate::attributes::{AttributeLimits, Attributes};
+use crate::attributes::AttributeLimits;
 use crate::buffer::Buffer;
 use crate::clean::ValueLimits;
+use crate::resource;
 
 /// The limits of spans (specification: `SpanLimits`).
 pub(crate) struct SpanLimits {
@@ -199,11 +200,7 @@ pub(crate) fn encoded_scope(scope: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
     }
     let attributes = scope.getattr("attributes")?;
     if !attributes.is_none() {
-        let unlimited = AttributeLimits {
-            count: u32::MAX,
-            value: ValueLimits::default(),
-        };
-        Attributes::from_mapping(Some(&attributes), &unlimited)?.each(py, |key, value| {
+        resource::unlimited(&attributes)?.each(py, |key, value| {
             push_attribute(&mut out, 3, key, value);
         });
     }
