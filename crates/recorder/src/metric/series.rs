@@ -145,6 +145,12 @@ impl<K: SeriesKey> Stream<K> {
         self.series.len() - 1
     }
 
+    /// Whether there were more attribute sets than fit.
+    #[must_use]
+    pub const fn is_overflowing(&self) -> bool {
+        self.overflow.is_some()
+    }
+
     /// The key of the series at a place.
     #[must_use]
     pub fn key(&self, place: usize) -> Option<&K> {
@@ -164,7 +170,7 @@ impl<K: SeriesKey> Stream<K> {
     }
 
     /// Offers an exemplar to the series at a place; it is made only if it is chosen.
-    pub fn offer(&mut self, place: usize, value: Number, exemplar: impl FnOnce(&K) -> Exemplar<K>) {
+    pub fn offer(&mut self, place: usize, value: Number, exemplar: impl FnOnce() -> Exemplar<K>) {
         let Some(series) = self.series.get_mut(place) else {
             return;
         };
@@ -182,8 +188,7 @@ impl<K: SeriesKey> Stream<K> {
             (ReservoirKind::Elsewhere, _) => None,
         };
         if let Some(chosen) = chosen {
-            let exemplar = exemplar(&series.key);
-            series.reservoir.set(chosen, exemplar);
+            series.reservoir.set(chosen, exemplar());
         }
     }
 

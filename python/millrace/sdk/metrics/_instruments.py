@@ -1,0 +1,190 @@
+"""The instruments: subclasses of the API's, whose methods are native."""
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from logging import getLogger
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import metrics as api
+
+from millrace import _native
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import CallbackOptions, CallbackT, Observation
+
+    from millrace.sdk.util.instrumentation import InstrumentationScope
+
+_log = getLogger("millrace.sdk.metrics")
+
+
+class _Described:
+    """What views and readers know of an instrument."""
+
+    _kind: str
+    name: str
+    unit: str
+    description: str
+    instrumentation_scope: "InstrumentationScope"
+    _core: _native.InstrumentCore
+    _boundaries: Sequence[float] | None = None
+
+    def __init__(
+        self, name: str, scope: "InstrumentationScope", core: _native.InstrumentCore, unit: str, description: str
+    ) -> None:
+        self.name = name
+        self.unit = unit
+        self.description = description
+        self.instrumentation_scope = scope
+        self._core = core
+
+
+class Counter(_Described, _native.Adder, api.Counter):
+    """Adds amounts that are not negative. Made by a meter."""
+
+    _kind = "counter"
+
+    def __new__(cls, *arguments: Any) -> "Counter":  # noqa: ANN401, PYI034 - what the meter passes
+        _only_by_a_meter(cls, Counter)
+        return _native.Adder.__new__(cls, arguments[2], True)  # noqa: FBT003
+
+
+class UpDownCounter(_Described, _native.Adder, api.UpDownCounter):
+    """Adds amounts. Made by a meter."""
+
+    _kind = "up_down_counter"
+
+    def __new__(cls, *arguments: Any) -> "UpDownCounter":  # noqa: ANN401, PYI034 - as above
+        _only_by_a_meter(cls, UpDownCounter)
+        return _native.Adder.__new__(cls, arguments[2], False)  # noqa: FBT003
+
+
+class Histogram(_Described, _native.Recorder, api.Histogram):
+    """Records amounts that are not negative. Made by a meter."""
+
+    _kind = "histogram"
+
+    def __new__(cls, *arguments: Any) -> "Histogram":  # noqa: ANN401, PYI034 - as above
+        _only_by_a_meter(cls, Histogram)
+        return _native.Recorder.__new__(cls, arguments[2])
+
+
+class Gauge(_Described, _native.Setter, api._Gauge):  # noqa: SLF001 - the API's name for it
+    """Sets an amount. Made by a meter."""
+
+    _kind = "gauge"
+
+    def __new__(cls, *arguments: Any) -> "Gauge":  # noqa: ANN401, PYI034 - as above
+        _only_by_a_meter(cls, Gauge)
+        return _native.Setter.__new__(cls, arguments[2])
+
+
+class _Observable(_Described):
+    """An instrument whose callbacks say how much it is."""
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what the API describes an instrument with
+        self,
+        name: str,
+        scope: "InstrumentationScope",
+        core: _native.InstrumentCore,
+        unit: str,
+        description: str,
+        callbacks: "Sequence[CallbackT] | None" = None,
+    ) -> None:
+        super().__init__(name, scope, core, unit, description)
+        self._callbacks = [_as_function(callback) for callback in callbacks or ()]
+
+    def _observe(self, reader: int, options: "CallbackOptions") -> None:
+        """Ask every callback, and count what they observe for a reader. One that fails is logged; the others go on."""
+        for callback in self._callbacks:
+            try:
+                for observation in callback(options) or ():
+                    self._core.observe(reader, observation.value, observation.attributes, observation.context)
+            except Exception:
+                _log.exception("Callback failed for instrument %s.", self.name)
+
+
+class ObservableCounter(_Observable, api.ObservableCounter):
+    """Observes a sum that never goes down. Made by a meter."""
+
+    _kind = "observable_counter"
+
+    def __new__(cls, *_arguments: Any) -> "ObservableCounter":  # noqa: ANN401, PYI034 - as above
+        _only_by_a_meter(cls, ObservableCounter)
+        return super().__new__(cls)
+
+
+class ObservableUpDownCounter(_Observable, api.ObservableUpDownCounter):
+    """Observes a sum. Made by a meter."""
+
+    _kind = "observable_up_down_counter"
+
+    def __new__(cls, *_arguments: Any) -> "ObservableUpDownCounter":  # noqa: ANN401, PYI034 - as above
+        _only_by_a_meter(cls, ObservableUpDownCounter)
+        return super().__new__(cls)
+
+
+class ObservableGauge(_Observable, api.ObservableGauge):
+    """Observes a value. Made by a meter."""
+
+    _kind = "observable_gauge"
+
+    def __new__(cls, *_arguments: Any) -> "ObservableGauge":  # noqa: ANN401, PYI034 - as above
+        _only_by_a_meter(cls, ObservableGauge)
+        return super().__new__(cls)
+
+
+# What meters make. These names are upstream's, and readers know temporality and aggregation by them.
+
+
+class _Counter(Counter):
+    pass
+
+
+class _UpDownCounter(UpDownCounter):
+    pass
+
+
+class _Histogram(Histogram):
+    pass
+
+
+class _Gauge(Gauge):
+    pass
+
+
+class _ObservableCounter(ObservableCounter):
+    pass
+
+
+class _ObservableUpDownCounter(ObservableUpDownCounter):
+    pass
+
+
+class _ObservableGauge(ObservableGauge):
+    pass
+
+
+MADE = (_Counter, _UpDownCounter, _Histogram, _Gauge, _ObservableCounter, _ObservableUpDownCounter, _ObservableGauge)
+
+
+def _only_by_a_meter(made: type, abstract: type) -> None:
+    if made is abstract:
+        raise TypeError(f"{abstract.__name__} must be instantiated via a meter.")
+
+
+def _as_function(callback: "CallbackT") -> "Callable[[CallbackOptions], Iterable[Observation]]":
+    """Return a callback as a function: a generator is told the options, and yields what it observes."""
+    if not isinstance(callback, Generator):
+        return callback
+    generator = callback
+    try:
+        next(generator)
+    except StopIteration:
+        return lambda _options: ()
+
+    def advance(options: "CallbackOptions") -> "Iterable[Observation]":
+        try:
+            return generator.send(options)
+        except StopIteration:
+            return ()
+
+    return advance
