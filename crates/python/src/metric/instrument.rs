@@ -1,6 +1,6 @@
 //! One instrument: its streams for all readers, and the way of a measurement into them.
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use millrace_recorder::fork::{AtFork, Shared};
@@ -50,7 +50,8 @@ impl AtFork for Streams {
 
 pub(super) struct Instrument {
     name: String,
-    filter: ExemplarFilter,
+    /// Set when the instrument joins a provider; until then nothing is counted.
+    filter: OnceLock<ExemplarFilter>,
     pub(super) streams: Shared<Streams>,
     is_enabled: AtomicBool,
     /// Whether a stream may not have every attribute of a measurement, so that exemplars have to keep them.
@@ -95,15 +96,20 @@ impl InstrumentStream {
 }
 
 impl Instrument {
-    pub(super) fn new(name: String, filter: ExemplarFilter) -> Self {
+    pub(super) fn new(name: String) -> Self {
         Self {
             name,
-            filter,
+            filter: OnceLock::new(),
             streams: Shared::new(Streams::default()),
             is_enabled: AtomicBool::new(true),
             drops_attributes: AtomicBool::new(false),
             said: Said::default(),
         }
+    }
+
+    /// Says which measurements may become exemplars; only the first word counts.
+    pub(super) fn filter_exemplars(&self, filter: ExemplarFilter) {
+        let _ = self.filter.set(filter);
     }
 
     pub(super) fn enable(&self, is_enabled: bool) {
@@ -341,7 +347,8 @@ impl Instrument {
         attributes: Option<&Bound<'_, PyAny>>,
         context: Option<&Bound<'_, PyAny>>,
     ) -> Option<Sample> {
-        if matches!(self.filter, ExemplarFilter::AlwaysOff) {
+        let filter = self.filter.get()?;
+        if matches!(filter, ExemplarFilter::AlwaysOff) {
             return None;
         }
         let py = given.py();
@@ -353,7 +360,7 @@ impl Instrument {
                 None
             }
         };
-        let time_unix_nano = match &self.filter {
+        let time_unix_nano = match filter {
             ExemplarFilter::TraceBased if !span.is_some_and(|span| span.is_sampled) => return None,
             ExemplarFilter::Custom(filter) => {
                 let now = now_unix_nano();

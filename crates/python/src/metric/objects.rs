@@ -80,7 +80,11 @@ fn exponential<'py>(
     histogram: &ExponentialHistogram,
 ) -> PyResult<Bound<'py, PyAny>> {
     let (count, sum, min, max) = summary(py, record_min_max, &histogram.summary)?;
-    let side = |side: &Side| (side.offset, side.counts.clone());
+    // An empty side is one empty bucket, as in the stock SDK's objects.
+    let side = |side: &Side| match side.counts.as_slice() {
+        [] => (0, vec![0]),
+        counts => (side.offset, counts.to_vec()),
+    };
     let tuple = (
         count,
         sum,

@@ -94,6 +94,13 @@ impl StreamDescription<'_> {
 
 #[pymethods]
 impl InstrumentCore {
+    #[new]
+    fn new(name: String) -> Self {
+        Self {
+            instrument: Arc::new(Instrument::new(name)),
+        }
+    }
+
     /// Adds what a view makes of the instrument for a reader.
     fn add_stream(
         &self,
@@ -214,18 +221,18 @@ impl MetricStorage {
     }
 
     /// Adds an instrument to a scope.
-    fn add_instrument(&self, py: Python<'_>, scope: usize, name: String) -> InstrumentCore {
+    fn add_instrument(&self, scope: usize, core: &Bound<'_, InstrumentCore>) {
         let filter = match (self.filter.as_str(), &self.custom_filter) {
-            (_, Some(filter)) => ExemplarFilter::Custom(filter.clone_ref(py)),
+            (_, Some(filter)) => ExemplarFilter::Custom(filter.clone_ref(core.py())),
             ("always_on", None) => ExemplarFilter::AlwaysOn,
             ("always_off", None) => ExemplarFilter::AlwaysOff,
             _ => ExemplarFilter::TraceBased,
         };
-        let instrument = Arc::new(Instrument::new(name, filter));
+        let instrument = &core.get().instrument;
+        instrument.filter_exemplars(filter);
         if let Some(scope) = lock(&self.scopes).get_mut(scope) {
-            scope.instruments.push(Arc::clone(&instrument));
+            scope.instruments.push(Arc::clone(instrument));
         }
-        InstrumentCore { instrument }
     }
 
     /// An export request with the points of a reader, and how many; none where there is no point.

@@ -1,7 +1,7 @@
 //! Points are valid bytes that say what was measured.
 use millrace_recorder::metric::{Aggregation, Exemplar, encode_points};
 use millrace_wire::encode::{Number, RequestEncoder, Temporality};
-use millrace_wire::view::{NumberView, RequestView};
+use millrace_wire::view::{DataView, NumberView, RequestView};
 use millrace_wire::{Signal, Summary, validate};
 
 use crate::streams::{measure, options, stream};
@@ -28,6 +28,16 @@ fn request(aggregation: Aggregation, temporality: Temporality, values: &[Number]
     };
     assert_eq!(validate(Signal::Metrics, &bytes).unwrap(), expected);
     bytes
+}
+
+/// The data of the only metric.
+fn data(bytes: &[u8]) -> DataView<'_> {
+    RequestView::new(bytes)
+        .resources()
+        .flat_map(|resource| resource.scopes())
+        .flat_map(|scope| scope.metrics())
+        .find_map(|metric| metric.data())
+        .unwrap()
 }
 
 const VALUES: [Number; 4] = [
@@ -65,13 +75,8 @@ fn a_sum_says_its_total_its_start_and_its_exemplar() {
         Temporality::Delta,
         &[Number::Int(3), Number::Int(4)],
     );
-    let metric = RequestView::new(&bytes)
-        .resources()
-        .flat_map(|resource| resource.scopes())
-        .flat_map(|scope| scope.metrics())
-        .next()
-        .unwrap();
-    let point = metric.number_points().next().unwrap();
+    let data = data(&bytes);
+    let point = data.number_points().next().unwrap();
     assert_eq!(point.value(), NumberView::Int(7));
     assert_eq!((point.start_time_unix_nano, point.time_unix_nano), (1, 10));
     assert_eq!(point.exemplars().count(), 1);
@@ -86,13 +91,8 @@ fn a_histogram_says_how_many_values_are_at_most_each_bound() {
         Temporality::Cumulative,
         &VALUES,
     );
-    let metric = RequestView::new(&bytes)
-        .resources()
-        .flat_map(|resource| resource.scopes())
-        .flat_map(|scope| scope.metrics())
-        .next()
-        .unwrap();
-    let point = metric.histogram_points().next().unwrap();
+    let data = data(&bytes);
+    let point = data.histogram_points().next().unwrap();
     assert_eq!(point.bucket_counts().collect::<Vec<_>>(), [2, 2, 0]);
     assert_eq!(
         (point.count, point.sum, point.min, point.max),

@@ -56,9 +56,10 @@ proptest! {
         let mut beyond = 0;
         for (key, value) in rounds.iter().flatten() {
             measure(&mut stream, *key, Number::Int(*value));
+            let has_room = totals.len() < limit;
             match totals.iter_mut().find(|(known, _)| known == key) {
                 Some((_, total)) => *total += value,
-                None if totals.len() < limit => totals.push((*key, *value)),
+                None if has_room => totals.push((*key, *value)),
                 None => beyond += value,
             }
         }

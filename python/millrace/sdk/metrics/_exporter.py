@@ -118,6 +118,7 @@ class PeriodicExportingMetricReader(MetricReader):
     def _begin(self) -> None:
         """Begin with fresh locks and a fresh thread: also in a forked child, which has neither."""
         self._export_lock = Lock()
+        self._shutdown = False
         self._shutdown_event = Event()
         self._daemon_thread: Thread | None = None
         if self._export_interval_millis < math.inf:
@@ -149,9 +150,10 @@ class PeriodicExportingMetricReader(MetricReader):
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """Collect and export a last time, within the timeout."""
         deadline = monotonic() + timeout_millis / 1e3
-        if self._shutdown_event.is_set():
+        if self._shutdown:
             _log.warning("Can't shutdown multiple times")
             return
+        self._shutdown = True
         self._shutdown_event.set()
         if self._daemon_thread is not None:
             self._daemon_thread.join(timeout=max(0.0, deadline - monotonic()))

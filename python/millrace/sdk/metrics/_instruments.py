@@ -28,13 +28,17 @@ class _Described:
     _boundaries: Sequence[float] | None = None
 
     def __init__(
-        self, name: str, scope: "InstrumentationScope", core: _native.InstrumentCore, unit: str, description: str
+        self,
+        name: str,
+        instrumentation_scope: "InstrumentationScope",
+        measurement_consumer: object,  # noqa: ARG002 - upstream's signature
+        unit: str = "",
+        description: str = "",
     ) -> None:
-        self.name = name
+        self.name = name.lower()
         self.unit = unit
         self.description = description
-        self.instrumentation_scope = scope
-        self._core = core
+        self.instrumentation_scope = instrumentation_scope
 
 
 class Counter(_Described, _native.Adder, api.Counter):
@@ -42,9 +46,12 @@ class Counter(_Described, _native.Adder, api.Counter):
 
     _kind = "counter"
 
-    def __new__(cls, *arguments: Any) -> "Counter":  # noqa: ANN401, PYI034 - what the meter passes
+    def __new__(cls, name: str, *_arguments: Any, **_named: Any) -> "Counter":  # noqa: ANN401, PYI034 - what the meter passes
         _only_by_a_meter(cls, Counter)
-        return _native.Adder.__new__(cls, arguments[2], True)  # noqa: FBT003
+        core = _native.InstrumentCore(name.lower())
+        instrument = _native.Adder.__new__(cls, core, True)  # noqa: FBT003
+        instrument._core = core
+        return instrument
 
 
 class UpDownCounter(_Described, _native.Adder, api.UpDownCounter):
@@ -52,9 +59,12 @@ class UpDownCounter(_Described, _native.Adder, api.UpDownCounter):
 
     _kind = "up_down_counter"
 
-    def __new__(cls, *arguments: Any) -> "UpDownCounter":  # noqa: ANN401, PYI034 - as above
+    def __new__(cls, name: str, *_arguments: Any, **_named: Any) -> "UpDownCounter":  # noqa: ANN401, PYI034 - what the meter passes
         _only_by_a_meter(cls, UpDownCounter)
-        return _native.Adder.__new__(cls, arguments[2], False)  # noqa: FBT003
+        core = _native.InstrumentCore(name.lower())
+        instrument = _native.Adder.__new__(cls, core, False)  # noqa: FBT003
+        instrument._core = core
+        return instrument
 
 
 class Histogram(_Described, _native.Recorder, api.Histogram):
@@ -62,9 +72,12 @@ class Histogram(_Described, _native.Recorder, api.Histogram):
 
     _kind = "histogram"
 
-    def __new__(cls, *arguments: Any) -> "Histogram":  # noqa: ANN401, PYI034 - as above
+    def __new__(cls, name: str, *_arguments: Any, **_named: Any) -> "Histogram":  # noqa: ANN401, PYI034 - what the meter passes
         _only_by_a_meter(cls, Histogram)
-        return _native.Recorder.__new__(cls, arguments[2])
+        core = _native.InstrumentCore(name.lower())
+        instrument = _native.Recorder.__new__(cls, core)
+        instrument._core = core
+        return instrument
 
 
 class Gauge(_Described, _native.Setter, api._Gauge):  # noqa: SLF001 - the API's name for it
@@ -72,9 +85,12 @@ class Gauge(_Described, _native.Setter, api._Gauge):  # noqa: SLF001 - the API's
 
     _kind = "gauge"
 
-    def __new__(cls, *arguments: Any) -> "Gauge":  # noqa: ANN401, PYI034 - as above
+    def __new__(cls, name: str, *_arguments: Any, **_named: Any) -> "Gauge":  # noqa: ANN401, PYI034 - what the meter passes
         _only_by_a_meter(cls, Gauge)
-        return _native.Setter.__new__(cls, arguments[2])
+        core = _native.InstrumentCore(name.lower())
+        instrument = _native.Setter.__new__(cls, core)
+        instrument._core = core
+        return instrument
 
 
 class _Observable(_Described):
@@ -83,13 +99,14 @@ class _Observable(_Described):
     def __init__(  # noqa: PLR0913, PLR0917 - what the API describes an instrument with
         self,
         name: str,
-        scope: "InstrumentationScope",
-        core: _native.InstrumentCore,
-        unit: str,
-        description: str,
+        instrumentation_scope: "InstrumentationScope",
+        measurement_consumer: object,
         callbacks: "Sequence[CallbackT] | None" = None,
+        unit: str = "",
+        description: str = "",
     ) -> None:
-        super().__init__(name, scope, core, unit, description)
+        super().__init__(name, instrumentation_scope, measurement_consumer, unit, description)
+        self._core = _native.InstrumentCore(self.name)
         self._callbacks = [_as_function(callback) for callback in callbacks or ()]
 
     def _observe(self, reader: int, options: "CallbackOptions") -> None:
@@ -107,7 +124,7 @@ class ObservableCounter(_Observable, api.ObservableCounter):
 
     _kind = "observable_counter"
 
-    def __new__(cls, *_arguments: Any) -> "ObservableCounter":  # noqa: ANN401, PYI034 - as above
+    def __new__(cls, *_arguments: Any, **_named: Any) -> "ObservableCounter":  # noqa: ANN401, PYI034 - as above
         _only_by_a_meter(cls, ObservableCounter)
         return super().__new__(cls)
 
@@ -117,7 +134,7 @@ class ObservableUpDownCounter(_Observable, api.ObservableUpDownCounter):
 
     _kind = "observable_up_down_counter"
 
-    def __new__(cls, *_arguments: Any) -> "ObservableUpDownCounter":  # noqa: ANN401, PYI034 - as above
+    def __new__(cls, *_arguments: Any, **_named: Any) -> "ObservableUpDownCounter":  # noqa: ANN401, PYI034 - as above
         _only_by_a_meter(cls, ObservableUpDownCounter)
         return super().__new__(cls)
 
@@ -127,7 +144,7 @@ class ObservableGauge(_Observable, api.ObservableGauge):
 
     _kind = "observable_gauge"
 
-    def __new__(cls, *_arguments: Any) -> "ObservableGauge":  # noqa: ANN401, PYI034 - as above
+    def __new__(cls, *_arguments: Any, **_named: Any) -> "ObservableGauge":  # noqa: ANN401, PYI034 - as above
         _only_by_a_meter(cls, ObservableGauge)
         return super().__new__(cls)
 

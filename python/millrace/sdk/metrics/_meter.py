@@ -1,6 +1,6 @@
 """The meter: makes instruments, each once."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from logging import getLogger
 from threading import Lock
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from opentelemetry import metrics as api
 from opentelemetry.metrics import Meter as ApiMeter
+from opentelemetry.metrics import NoOpMeter
 
 from millrace.sdk.metrics import _instruments as made
 from millrace.sdk.metrics._aggregation import increasing
@@ -29,6 +30,14 @@ class _MeterConfig:
         return cls()
 
 
+def _default_meter_configurator(_scope: "InstrumentationScope") -> _MeterConfig:
+    return _MeterConfig()
+
+
+def _disable_meter_configurator(_scope: "InstrumentationScope") -> _MeterConfig:
+    return _MeterConfig(is_enabled=False)
+
+
 class _Identity(NamedTuple):
     name: str
     kind: type
@@ -42,16 +51,14 @@ class Meter(ApiMeter):
     def __init__(
         self,
         instrumentation_scope: "InstrumentationScope",
-        add_instrument: Callable[[str], Any],
-        register: Callable[[Any], None],
+        measurement_consumer: Any,  # noqa: ANN401 - what instruments are registered with
         *,
         _meter_config: _MeterConfig | None = None,
     ) -> None:
         scope = instrumentation_scope
         super().__init__(name=scope.name, version=scope.version, schema_url=scope.schema_url)
         self._instrumentation_scope = scope
-        self._add_instrument = add_instrument
-        self._register = register
+        self._measurement_consumer = measurement_consumer
         self._meter_config = _meter_config or _MeterConfig()
         self._instruments: dict[_Identity, Any] = {}
         self._lock = Lock()
@@ -66,11 +73,11 @@ class Meter(ApiMeter):
 
     def create_counter(self, name: str, unit: str = "", description: str = "") -> api.Counter:
         """Make a counter."""
-        return self._create(made._Counter, api.NoOpCounter, name, unit, description)  # noqa: SLF001 - as above
+        return self._create(made._Counter, name, unit, description)  # noqa: SLF001 - as above
 
     def create_up_down_counter(self, name: str, unit: str = "", description: str = "") -> api.UpDownCounter:
         """Make an up-down counter."""
-        return self._create(made._UpDownCounter, api.NoOpUpDownCounter, name, unit, description)  # noqa: SLF001
+        return self._create(made._UpDownCounter, name, unit, description)  # noqa: SLF001
 
     def create_histogram(
         self,
@@ -82,37 +89,33 @@ class Meter(ApiMeter):
     ) -> api.Histogram:
         """Make a histogram, with bounds that a view may replace."""
         boundaries = _advice(explicit_bucket_boundaries_advisory)
-        return self._create(made._Histogram, api.NoOpHistogram, name, unit, description, boundaries=boundaries)  # noqa: SLF001
+        return self._create(made._Histogram, name, unit, description, boundaries=boundaries)  # noqa: SLF001
 
     def create_gauge(self, name: str, unit: str = "", description: str = "") -> api._Gauge:
         """Make a gauge."""
-        return self._create(made._Gauge, api.NoOpGauge, name, unit, description)  # noqa: SLF001
+        return self._create(made._Gauge, name, unit, description)  # noqa: SLF001
 
     def create_observable_counter(
         self, name: str, callbacks: "Sequence[CallbackT] | None" = None, unit: str = "", description: str = ""
     ) -> api.ObservableCounter:
         """Make a counter whose callbacks say the sum."""
-        none = api.NoOpObservableCounter
-        return self._create(made._ObservableCounter, none, name, unit, description, callbacks)  # noqa: SLF001
+        return self._create(made._ObservableCounter, name, unit, description, callbacks)  # noqa: SLF001
 
     def create_observable_up_down_counter(
         self, name: str, callbacks: "Sequence[CallbackT] | None" = None, unit: str = "", description: str = ""
     ) -> api.ObservableUpDownCounter:
         """Make an up-down counter whose callbacks say the sum."""
-        none = api.NoOpObservableUpDownCounter
-        return self._create(made._ObservableUpDownCounter, none, name, unit, description, callbacks)  # noqa: SLF001
+        return self._create(made._ObservableUpDownCounter, name, unit, description, callbacks)  # noqa: SLF001
 
     def create_observable_gauge(
         self, name: str, callbacks: "Sequence[CallbackT] | None" = None, unit: str = "", description: str = ""
     ) -> api.ObservableGauge:
         """Make a gauge whose callbacks say the value."""
-        none = api.NoOpObservableGauge
-        return self._create(made._ObservableGauge, none, name, unit, description, callbacks)  # noqa: SLF001
+        return self._create(made._ObservableGauge, name, unit, description, callbacks)  # noqa: SLF001
 
     def _create(  # noqa: PLR0913, PLR0917 - what the API describes an instrument with
         self,
         kind: type,
-        no_op: type,
         name: str,
         unit: str,
         description: str,
@@ -121,22 +124,21 @@ class Meter(ApiMeter):
     ) -> Any:  # noqa: ANN401 - an instrument of `kind`
         checked = _checked(name, unit, description)
         if checked is None:
-            return no_op(name)
+            return getattr(NoOpMeter(self._instrumentation_scope.name), f"create_{kind._kind}")(name)  # noqa: SLF001
         unit, description = checked
         identity = _Identity(name.lower(), kind, unit, description)
         with self._lock:
             instrument = self._instruments.get(identity)
             is_new = instrument is None
             if instrument is None:
-                core = self._add_instrument(identity.name)
-                arguments = (identity.name, self._instrumentation_scope, core, unit, description)
-                observed = (callbacks,) if kind.__base__ and issubclass(kind, made._Observable) else ()  # noqa: SLF001
-                instrument = kind(*arguments, *observed)
+                observed = (callbacks,) if issubclass(kind, made._Observable) else ()  # noqa: SLF001
+                scope, consumer = self._instrumentation_scope, self._measurement_consumer
+                instrument = kind(name, scope, consumer, *observed, unit, description)
                 instrument._boundaries = boundaries  # noqa: SLF001
-                core.enable(self._meter_config.is_enabled)
+                instrument._core.enable(self._meter_config.is_enabled)  # noqa: SLF001
                 other = next((known for known in self._instruments if known.name == identity.name), None)
                 self._instruments[identity] = instrument
-                self._register(instrument)
+                consumer.register_instrument(instrument)
             else:
                 other = None
         if other is not None:

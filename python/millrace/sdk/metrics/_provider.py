@@ -16,7 +16,7 @@ from opentelemetry.metrics import MeterProvider as ApiMeterProvider
 from millrace import _native
 from millrace.sdk.metrics import _streams
 from millrace.sdk.metrics._attributes import clean
-from millrace.sdk.metrics._meter import Meter, _MeterConfig
+from millrace.sdk.metrics._meter import Meter, _default_meter_configurator, _MeterConfig
 from millrace.sdk.metrics._preference import exemplar_filter as named_filter
 from millrace.sdk.metrics._reader import EngineMetricReader
 from millrace.sdk.util.instrumentation import InstrumentationScope
@@ -101,7 +101,7 @@ class MeterProvider(ApiMeterProvider):
         name = named_filter() if exemplar_filter is None else _FILTERS.get(type(exemplar_filter).__name__)
         self._storage = _native.MetricStorage(name or "custom", None if name else exemplar_filter)
         self._tell_resource()
-        self._meter_configurator = _meter_configurator or (lambda _scope: _MeterConfig())
+        self._meter_configurator = _meter_configurator or _default_meter_configurator
         self._disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
         self._shutdown = False
         self._atexit_handler: Callable[[], None] | None = None
@@ -176,9 +176,7 @@ class MeterProvider(ApiMeterProvider):
         )
         self._scopes.append(scope)
         config = self._config_of(scope)
-        return Meter(
-            scope, lambda name: self._storage.add_instrument(number, name), self._register_instrument, _meter_config=config
-        )
+        return Meter(scope, _Registrar(self, number), _meter_config=config)
 
     def _config_of(self, scope: InstrumentationScope) -> _MeterConfig:
         try:
@@ -193,7 +191,8 @@ class MeterProvider(ApiMeterProvider):
             for scope, meter in self._meters.items():
                 meter._set_meter_config(self._config_of(scope))  # noqa: SLF001
 
-    def _register_instrument(self, instrument: Any) -> None:  # noqa: ANN401 - one of this package
+    def _register_instrument(self, scope: int, instrument: Any) -> None:  # noqa: ANN401 - one of this package
+        self._storage.add_instrument(scope, instrument._core)  # noqa: SLF001
         with self._collect_lock:
             self._instruments.append(instrument)
             if hasattr(instrument, "_observe"):
@@ -299,6 +298,17 @@ class MeterProvider(ApiMeterProvider):
     def _shutdown_at_exit(self) -> None:
         if not self._shutdown:
             self.shutdown()
+
+
+class _Registrar:
+    """What a meter registers its instruments with."""
+
+    def __init__(self, provider: MeterProvider, scope: int) -> None:
+        self._provider = provider
+        self._scope = scope
+
+    def register_instrument(self, instrument: Any) -> None:  # noqa: ANN401 - one of this package
+        self._provider._register_instrument(self._scope, instrument)  # noqa: SLF001 - a part of the provider
 
 
 class _Request:
