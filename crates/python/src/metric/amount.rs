@@ -4,6 +4,7 @@ use pyo3::exceptions::PyOverflowError;
 use pyo3::prelude::*;
 use pyo3::types::{PyFloat, PyInt};
 
+use super::attributes::integer_of;
 use super::fault::Fault;
 
 /// The number that an object is: integers that fit into 64 bits stay integers. Other objects are asked for their index or float.
@@ -13,7 +14,7 @@ pub(super) fn amount(object: &Bound<'_, PyAny>) -> Result<Number, Fault> {
         return finite(double.value());
     }
     if object.is_exact_instance_of::<PyInt>()
-        && let Ok(integer) = object.extract::<i64>()
+        && let Some(integer) = integer_of(object.as_borrowed())
     {
         return Ok(Number::Int(integer));
     }

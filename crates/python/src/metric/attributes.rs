@@ -40,13 +40,14 @@ struct Pair<'a, 'py> {
     /// Of key, type and value.
     hash: u64,
     /// Where the final bytes of the value are, if it is `Encoded`.
-    encoded: usize,
+    encoded: u32,
 }
 
 /// The attributes of a measurement.
 pub(super) struct AttributeSet<'a, 'py> {
-    inline: [Option<Pair<'a, 'py>>; INLINE],
-    more: Vec<Pair<'a, 'py>>,
+    /// The pairs, while they are few; then they are in `many`.
+    few: [Pair<'a, 'py>; INLINE],
+    many: Vec<Pair<'a, 'py>>,
     length: usize,
     /// The final bytes of values that are compared in them.
     encoded: Vec<Box<[u8]>>,
@@ -57,11 +58,19 @@ pub(super) struct AttributeSet<'a, 'py> {
 pub(super) struct NeedsCleaning;
 
 impl<'a, 'py> AttributeSet<'a, 'py> {
-    /// No attribute.
-    pub(super) const fn empty() -> Self {
+    /// No attribute. Any object will do to stand where there is none.
+    #[inline]
+    pub(super) fn empty(any: Borrowed<'a, 'py, PyAny>) -> Self {
+        let nothing = Pair {
+            key: any,
+            value: any,
+            kind: Kind::None,
+            hash: 0,
+            encoded: 0,
+        };
         Self {
-            inline: [None; INLINE],
-            more: Vec::new(),
+            few: [nothing; INLINE],
+            many: Vec::new(),
             length: 0,
             encoded: Vec::new(),
             hash: 0,
@@ -76,7 +85,7 @@ impl<'a, 'py> AttributeSet<'a, 'py> {
 
     /// Reads a dict that Python has cleaned: its values may be of any form.
     pub(super) fn read_cleaned(dict: &'a Bound<'py, PyDict>) -> PyResult<Self> {
-        let mut set = Self::empty();
+        let mut set = Self::empty(dict.as_any().as_borrowed());
         for (key, value) in Entries::new(dict) {
             if set.add(key, value).is_err() {
                 let mut bytes = Vec::new();
@@ -84,7 +93,7 @@ impl<'a, 'py> AttributeSet<'a, 'py> {
                 let hash = bytes.chunks(8).fold(bytes.len() as u64, |hash, chunk| {
                     fold(hash, le_bytes(chunk))
                 });
-                let encoded = set.encoded.len();
+                let encoded = set.encoded.len() as u32;
                 set.encoded.push(bytes.into());
                 let hash = fold(
                     hash_of(key),
@@ -108,7 +117,7 @@ impl<'a, 'py> AttributeSet<'a, 'py> {
         let (kind, bits) = if value.is_exact_instance_of::<PyString>() {
             (Kind::String, hash_of(value))
         } else if value.is_exact_instance_of::<PyInt>() {
-            let integer = value.extract::<i64>().map_err(|_| NeedsCleaning)?;
+            let integer = integer_of(value).ok_or(NeedsCleaning)?;
             (Kind::Int, integer.cast_unsigned())
         } else if let Ok(truth) = value.cast::<PyBool>() {
             (Kind::Bool, u64::from(truth.is_true()))
@@ -141,27 +150,39 @@ impl<'a, 'py> AttributeSet<'a, 'py> {
         value: Borrowed<'a, 'py, PyAny>,
         kind: Kind,
         hash: u64,
-        encoded: usize,
+        encoded: u32,
     ) {
-        let pair = Pair {
+        self.push_pair(Pair {
             key,
             value,
             kind,
             hash,
             encoded,
-        };
-        match self.inline.get_mut(self.length) {
-            Some(place) => *place = Some(pair),
-            None => self.more.push(pair),
-        }
-        self.length += 1;
-        // Addition, because the order of attributes means nothing.
-        self.hash = self.hash.wrapping_add(hash);
+        });
     }
 
     #[inline]
-    fn pairs(&self) -> impl Iterator<Item = &Pair<'a, 'py>> {
-        self.inline.iter().flatten().chain(&self.more)
+    fn push_pair(&mut self, pair: Pair<'a, 'py>) {
+        match self.few.get_mut(self.length) {
+            Some(place) => *place = pair,
+            None => self.push_beyond(pair),
+        }
+        self.length += 1;
+        // Addition, because the order of attributes means nothing.
+        self.hash = self.hash.wrapping_add(pair.hash);
+    }
+
+    #[cold]
+    fn push_beyond(&mut self, pair: Pair<'a, 'py>) {
+        if self.many.is_empty() {
+            self.many.extend_from_slice(&self.few);
+        }
+        self.many.push(pair);
+    }
+
+    #[inline]
+    fn pairs(&self) -> &[Pair<'a, 'py>] {
+        self.few.get(..self.length).unwrap_or(&self.many)
     }
 
     /// The hash of the whole set.
@@ -172,15 +193,11 @@ impl<'a, 'py> AttributeSet<'a, 'py> {
 
     /// The set without what `kept` does not keep.
     pub(super) fn filtered(&self, kept: &KeptKeys) -> Self {
-        let mut filtered = Self::empty();
+        let [first, ..] = &self.few;
+        let mut filtered = Self::empty(first.key);
         filtered.encoded.clone_from(&self.encoded);
-        for pair in self.pairs().filter(|pair| kept.contains(pair.key)) {
-            match filtered.inline.get_mut(filtered.length) {
-                Some(place) => *place = Some(*pair),
-                None => filtered.more.push(*pair),
-            }
-            filtered.length += 1;
-            filtered.hash = filtered.hash.wrapping_add(pair.hash);
+        for pair in self.pairs().iter().filter(|pair| kept.contains(pair.key)) {
+            filtered.push_pair(*pair);
         }
         filtered
     }
@@ -190,7 +207,7 @@ impl<'a, 'py> AttributeSet<'a, 'py> {
     pub(super) fn is(&self, key: &AttributesKey) -> bool {
         let owned = &key.0.pairs;
         owned.len() == self.length
-            && self.pairs().zip(owned).all(|(pair, owned)| {
+            && self.pairs().iter().zip(owned).all(|(pair, owned)| {
                 owned.is_same(pair)
                     || owned.equals(pair, &self.encoded)
                     || key
@@ -206,6 +223,7 @@ impl<'a, 'py> AttributeSet<'a, 'py> {
         let mut attributes = EncodedAttributes::new();
         let pairs = self
             .pairs()
+            .iter()
             .map(|pair| {
                 pair.encode(&self.encoded, &mut attributes);
                 OwnedPair {
@@ -214,7 +232,7 @@ impl<'a, 'py> AttributeSet<'a, 'py> {
                     kind: pair.kind,
                     hash: pair.hash,
                     encoded: (pair.kind == Kind::Encoded)
-                        .then(|| self.encoded.get(pair.encoded).cloned())
+                        .then(|| self.encoded.get(pair.encoded as usize).cloned())
                         .flatten(),
                 }
             })
@@ -245,7 +263,7 @@ impl Pair<'_, '_> {
                 }
             }
             Kind::Encoded => {
-                if let Some(bytes) = encoded.get(self.encoded) {
+                if let Some(bytes) = encoded.get(self.encoded as usize) {
                     attributes.push(&key, &Verbatim(bytes));
                 }
             }
@@ -291,14 +309,13 @@ impl OwnedPair {
                 Kind::Int => same_integer(&self.value, pair.value),
                 Kind::Double => same_double(&self.value, pair.value),
                 Kind::String => text_equals(&self.value, pair.value),
-                Kind::Encoded => self.encoded.as_ref() == encoded.get(pair.encoded),
+                Kind::Encoded => self.encoded.as_ref() == encoded.get(pair.encoded as usize),
             }
     }
 }
 
 fn same_integer(left: &Py<PyAny>, right: Borrowed<'_, '_, PyAny>) -> bool {
-    let left = left.bind(right.py()).extract::<i64>().ok();
-    left.is_some() && left == right.extract::<i64>().ok()
+    integer_of(left.bind_borrowed(right.py())) == integer_of(right)
 }
 
 fn same_double(left: &Py<PyAny>, right: Borrowed<'_, '_, PyAny>) -> bool {
@@ -415,9 +432,31 @@ fn le_bytes(chunk: &[u8]) -> u64 {
         .fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
+/// An integer that fits into 64 bits.
+#[inline]
+pub(super) fn integer_of(integer: Borrowed<'_, '_, PyAny>) -> Option<i64> {
+    let mut overflow = 0;
+    #[expect(
+        unsafe_code,
+        reason = "the safe call makes an exception of what does not fit"
+    )]
+    // SAFETY: the object is alive and exactly an `int`, for which this runs no code and only fails by `overflow`.
+    let value = unsafe { ffi::PyLong_AsLongLongAndOverflow(integer.as_ptr(), &raw mut overflow) };
+    (overflow == 0).then_some(value)
+}
+
 /// The hash of text, which it keeps.
 #[inline]
 fn hash_of(text: Borrowed<'_, '_, PyAny>) -> u64 {
+    #[cfg(not(Py_GIL_DISABLED))]
+    {
+        #[expect(unsafe_code, reason = "the hash that a text keeps is a field of it")]
+        // SAFETY: the object is alive and exactly a `str`, every form of which begins with this structure.
+        let kept = unsafe { (*text.as_ptr().cast::<ffi::PyASCIIObject>()).hash };
+        if kept != -1 {
+            return kept.cast_unsigned() as u64;
+        }
+    }
     #[expect(
         unsafe_code,
         reason = "the safe call makes a result of what cannot fail"

@@ -142,7 +142,7 @@ impl Instrument {
                 reader,
                 sample,
             };
-            self.record(&AttributeSet::empty(), measurement);
+            self.record(&AttributeSet::empty(given.as_borrowed()), measurement);
             return;
         };
         #[cfg(Py_GIL_DISABLED)]
@@ -151,7 +151,7 @@ impl Instrument {
             .and_then(|dict| Ok(dict.copy()?.into_any()));
         #[cfg(Py_GIL_DISABLED)]
         let attributes = copy.as_ref().unwrap_or(attributes);
-        let mut set = AttributeSet::empty();
+        let mut set = AttributeSet::empty(given.as_borrowed());
         if let Ok(dict) = attributes.cast_exact::<PyDict>()
             && set.read(dict).is_ok()
         {
@@ -193,7 +193,7 @@ impl Instrument {
         });
         let set = AttributeSet::read_cleaned(&dict).unwrap_or_else(|_| {
             self.say(Fault::Attributes, attributes);
-            AttributeSet::empty()
+            AttributeSet::empty(attributes.as_borrowed())
         });
         if let Some(sample) = &mut measurement.sample {
             sample.attributes = Some(set.to_key(None));

@@ -101,7 +101,11 @@ mod contexts {
             Bound::from_owned_ptr_or_opt(py, value)
         };
         match context {
-            Some(context) => context.cast::<PyDict>()?.get_item(key),
+            // Most programs have no context most of the time.
+            Some(context) => match context.cast::<PyDict>()? {
+                dict if dict.is_empty() => Ok(None),
+                dict => dict.get_item(key),
+            },
             None => Ok(None),
         }
     }

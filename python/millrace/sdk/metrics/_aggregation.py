@@ -62,7 +62,9 @@ class ExponentialBucketHistogramAggregation(Aggregation):
         if not _SIZE_MIN <= max_size <= _SIZE_MAX:
             raise ValueError(f"expected a max_size from {_SIZE_MIN} to {_SIZE_MAX}, got {max_size}")
         if not _SCALE_MIN <= max_scale <= _SCALE_MAX:
-            _log.warning("Expected a max_scale from %d to %d, got %s; the nearest is used.", _SCALE_MIN, _SCALE_MAX, max_scale)
+            _log.warning(
+                "Expected a max_scale from %d to %d, got %s; the nearest is used.", _SCALE_MIN, _SCALE_MAX, max_scale
+            )
         self._max_size = max_size
         self._max_scale = min(max(max_scale, _SCALE_MIN), _SCALE_MAX)
         self._record_min_max = record_min_max

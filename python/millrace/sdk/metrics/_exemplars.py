@@ -90,7 +90,9 @@ class _FixedSizeReservoir(ExemplarReservoir):
             self._reset()
         known = point_attributes or {}
         return [
-            Exemplar({key: item for key, item in attributes.items() if key not in known}, value, time, span_id, trace_id)
+            Exemplar(
+                {key: item for key, item in attributes.items() if key not in known}, value, time, span_id, trace_id
+            )
             for _, (value, time, attributes, span_id, trace_id) in places
         ]
 

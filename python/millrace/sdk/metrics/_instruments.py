@@ -26,6 +26,7 @@ class _Described:
     instrumentation_scope: "InstrumentationScope"
     _core: _native.InstrumentCore
     _boundaries: Sequence[float] | None = None
+    _is_on = True
 
     def __init__(
         self,
@@ -39,6 +40,11 @@ class _Described:
         self.unit = unit
         self.description = description
         self.instrumentation_scope = instrumentation_scope
+
+    def _enable(self, is_on: bool) -> None:  # noqa: FBT001
+        """Switch it on or off."""
+        self._is_on = is_on
+        self._core.enable(is_on)
 
 
 class Counter(_Described, _native.Adder, api.Counter):
@@ -111,6 +117,8 @@ class _Observable(_Described):
 
     def _observe(self, reader: int, options: "CallbackOptions") -> None:
         """Ask every callback, and count what they observe for a reader. One that fails is logged; the others go on."""
+        if not self._is_on:
+            return
         for callback in self._callbacks:
             try:
                 for observation in callback(options) or ():

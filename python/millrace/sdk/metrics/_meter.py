@@ -69,7 +69,7 @@ class Meter(ApiMeter):
     def _set_meter_config(self, meter_config: _MeterConfig) -> None:
         self._meter_config = meter_config
         for instrument in list(self._instruments.values()):
-            instrument._core.enable(meter_config.is_enabled)  # noqa: SLF001 - the instruments of this package
+            instrument._enable(meter_config.is_enabled)  # noqa: SLF001 - the instruments of this package
 
     def create_counter(self, name: str, unit: str = "", description: str = "") -> api.Counter:
         """Make a counter."""
@@ -135,7 +135,7 @@ class Meter(ApiMeter):
                 scope, consumer = self._instrumentation_scope, self._measurement_consumer
                 instrument = kind(name, scope, consumer, *observed, unit, description)
                 instrument._boundaries = boundaries  # noqa: SLF001
-                instrument._core.enable(self._meter_config.is_enabled)  # noqa: SLF001
+                instrument._enable(self._meter_config.is_enabled)  # noqa: SLF001
                 other = next((known for known in self._instruments if known.name == identity.name), None)
                 self._instruments[identity] = instrument
                 consumer.register_instrument(instrument)

@@ -99,7 +99,9 @@ def preferences(reader: Any) -> Preferences:  # noqa: ANN401 - a reader of ours 
     )
 
 
-def describe(instrument: "_Described", views: Iterable[View], preferred: Preferences) -> list[tuple[View | None, Description]]:
+def describe(
+    instrument: "_Described", views: Iterable[View], preferred: Preferences
+) -> list[tuple[View | None, Description]]:
     """Return the streams of an instrument, with their views; dropped ones are not among them."""
     found: list[tuple[View | None, Description | None]] = []
     for view in views:
