@@ -20,6 +20,7 @@ mod engine;
 mod error;
 mod gateway;
 mod load;
+mod metric;
 mod otlp;
 mod resource;
 mod send;
@@ -43,6 +44,8 @@ mod _native {
     use crate::gateway::Gateway;
     #[pymodule_export]
     use crate::load::{LoadRun, LoadSink, LoadTemplate};
+    #[pymodule_export]
+    use crate::metric::{Adder, InstrumentCore, MetricStorage, Recorder, Setter};
     #[pymodule_export]
     use crate::otlp::{
         count, detect, edit_attribute, from_json, merge, reject_invalid, split_by_bytes,

@@ -11,11 +11,13 @@ mod span;
 use crate::field::{DELIMITED, push_tag};
 use crate::varint;
 
-pub use attribute::{AttributeValue, EncodeValue, push_array, push_attribute, push_map, push_pair};
+pub use attribute::{
+    AttributeValue, EncodeValue, EncodedAttributes, push_array, push_attribute, push_map, push_pair,
+};
 pub use log::LogEncoder;
 pub use metric::{
-    Buckets, ExponentialHistogramPoint, HistogramPoint, MetricEncoder, Number, NumberPoint,
-    PointsEncoder, SummaryPoint, Temporality,
+    Buckets, Exemplar, ExponentialHistogramPoint, HistogramPoint, MetricEncoder, Number,
+    NumberPoint, PointAttributes, PointsEncoder, SummaryPoint, Temporality,
 };
 pub use request::RequestEncoder;
 pub use span::{EventEncoder, SpanEncoder};

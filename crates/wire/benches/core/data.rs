@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use millrace_wire::Signal;
 use millrace_wire::encode::{
-    LogEncoder, MetricEncoder, Number, NumberPoint, RequestEncoder, SpanEncoder, Temporality,
+    LogEncoder, MetricEncoder, Number, NumberPoint, PointAttributes, RequestEncoder, SpanEncoder,
+    Temporality,
 };
 use millrace_wire::{AttributeValue, count};
 
@@ -179,10 +180,11 @@ fn metric(out: &mut Vec<u8>, number: u64) {
         ("http.response.status_code", AttributeValue::Int(200)),
     ];
     let point = NumberPoint {
-        attributes: &attributes,
+        attributes: PointAttributes::Listed(&attributes),
         start_time_unix_nano: NOW,
         time_unix_nano: NOW + number,
         value: Number::Int(i64::try_from(number).unwrap()),
+        exemplars: &[],
     };
     MetricEncoder::new(
         out,

@@ -1,7 +1,9 @@
 //! Writes attributes: a key and a value of any of `AnyValue`'s forms.
 
 use super::{begin, end};
-use crate::field::{DELIMITED, FIXED64, VARINT, push_delimited, push_fixed64, push_varint};
+use crate::field::{
+    DELIMITED, FIXED64, VARINT, children, push_delimited, push_fixed64, push_varint,
+};
 
 /// How deep values are written. Readers refuse deeper ones, so what lies deeper is written as the empty value.
 const DEPTH_LIMIT: usize = 64;
@@ -18,6 +20,8 @@ const KVLIST: u32 = 6;
 const BYTES: u32 = 7;
 
 const VALUES: u32 = 1;
+
+const ENCODED: u32 = 1;
 
 /// The value of an attribute, or the body of a log record.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -271,6 +275,42 @@ pub fn push_pair(
     encode_value(out);
     end(out, value);
     end(out, pair);
+}
+
+/// Attributes in their final bytes, for what is written again and again: the points of one series.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EncodedAttributes {
+    /// `KeyValue` messages, each under the tag of field 1.
+    pairs: Vec<u8>,
+}
+
+impl EncodedAttributes {
+    /// No attribute.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { pairs: Vec::new() }
+    }
+
+    /// Adds one attribute.
+    pub fn push(&mut self, key: &str, value: &(impl EncodeValue + ?Sized)) {
+        push_attribute(&mut self.pairs, ENCODED, key, value);
+    }
+
+    /// Gives back spare memory.
+    pub fn shrink(&mut self) {
+        self.pairs.shrink_to_fit();
+    }
+
+    /// Appends them to a message whose attributes are the field `number`.
+    pub(super) fn append(&self, out: &mut Vec<u8>, number: u32) {
+        if number == ENCODED {
+            out.extend_from_slice(&self.pairs);
+        } else {
+            for pair in children(&self.pairs, ENCODED) {
+                push_delimited(out, number, pair);
+            }
+        }
+    }
 }
 
 /// Appends several attributes.

@@ -2,8 +2,8 @@
 
 use super::attribute::push_attributes;
 use super::request::push_text;
-use super::{AttributeValue, begin, end};
-use crate::field::{DELIMITED, push_fixed64, push_tag, push_varint};
+use super::{AttributeValue, EncodedAttributes, begin, end};
+use crate::field::{DELIMITED, push_delimited, push_fixed64, push_tag, push_varint};
 use crate::varint;
 
 /// About how long the points of one metric are together.
@@ -28,24 +28,57 @@ pub enum Number {
     Double(f64),
 }
 
+/// What a point or an exemplar is about.
+#[derive(Clone, Copy, Debug)]
+pub enum PointAttributes<'a> {
+    /// Attributes as they are.
+    Listed(&'a [(&'a str, AttributeValue)]),
+    /// Attributes that were encoded before.
+    Encoded(&'a EncodedAttributes),
+}
+
+impl PointAttributes<'_> {
+    fn append(self, out: &mut Vec<u8>, number: u32) {
+        match self {
+            Self::Listed(attributes) => push_attributes(out, number, attributes),
+            Self::Encoded(attributes) => attributes.append(out, number),
+        }
+    }
+}
+
+/// A measurement that stands for many.
+#[derive(Clone, Copy, Debug)]
+pub struct Exemplar<'a> {
+    /// The attributes of the measurement that its point does not have.
+    pub filtered_attributes: PointAttributes<'a>,
+    /// When it was measured.
+    pub time_unix_nano: u64,
+    /// What was measured.
+    pub value: Number,
+    /// The trace and the span that were current, if one was.
+    pub span: Option<(&'a [u8; 16], &'a [u8; 8])>,
+}
+
 /// A point of a gauge or sum.
 #[derive(Clone, Copy, Debug)]
 pub struct NumberPoint<'a> {
     /// What the point is about.
-    pub attributes: &'a [(&'a str, AttributeValue)],
+    pub attributes: PointAttributes<'a>,
     /// The start of what it counts, in nanoseconds since 1970.
     pub start_time_unix_nano: u64,
     /// When it was taken.
     pub time_unix_nano: u64,
     /// What was measured.
     pub value: Number,
+    /// Measurements that stand for those the point is made of.
+    pub exemplars: &'a [Exemplar<'a>],
 }
 
 /// A point of a histogram with explicit bounds.
 #[derive(Clone, Copy, Debug)]
 pub struct HistogramPoint<'a> {
     /// What the point is about.
-    pub attributes: &'a [(&'a str, AttributeValue)],
+    pub attributes: PointAttributes<'a>,
     /// The start of what it counts, in nanoseconds since 1970.
     pub start_time_unix_nano: u64,
     /// When it was taken.
@@ -62,6 +95,8 @@ pub struct HistogramPoint<'a> {
     pub min: Option<f64>,
     /// The greatest value.
     pub max: Option<f64>,
+    /// Measurements that stand for those the point is made of.
+    pub exemplars: &'a [Exemplar<'a>],
 }
 
 /// One side of an exponential histogram.
@@ -77,7 +112,7 @@ pub struct Buckets<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct ExponentialHistogramPoint<'a> {
     /// What the point is about.
-    pub attributes: &'a [(&'a str, AttributeValue)],
+    pub attributes: PointAttributes<'a>,
     /// The start of what it counts, in nanoseconds since 1970.
     pub start_time_unix_nano: u64,
     /// When it was taken.
@@ -100,13 +135,15 @@ pub struct ExponentialHistogramPoint<'a> {
     pub max: Option<f64>,
     /// The width of the zero bucket.
     pub zero_threshold: f64,
+    /// Measurements that stand for those the point is made of.
+    pub exemplars: &'a [Exemplar<'a>],
 }
 
 /// A point of a summary.
 #[derive(Clone, Copy, Debug)]
 pub struct SummaryPoint<'a> {
     /// What the point is about.
-    pub attributes: &'a [(&'a str, AttributeValue)],
+    pub attributes: PointAttributes<'a>,
     /// The start of what it counts, in nanoseconds since 1970.
     pub start_time_unix_nano: u64,
     /// When it was taken.
@@ -198,12 +235,10 @@ impl PointsEncoder<'_> {
     pub fn number(&mut self, point: &NumberPoint<'_>) {
         let out = &mut *self.out;
         let nested = begin(out, 1, 0);
-        push_attributes(out, 7, point.attributes);
+        point.attributes.append(out, 7);
         push_times(out, point.start_time_unix_nano, point.time_unix_nano);
-        match point.value {
-            Number::Double(value) => push_fixed64(out, 4, value.to_bits()),
-            Number::Int(value) => push_fixed64(out, 6, value.cast_unsigned()),
-        }
+        push_number(out, (4, 6), point.value);
+        push_exemplars(out, 5, point.exemplars);
         end(out, nested);
     }
 
@@ -211,7 +246,7 @@ impl PointsEncoder<'_> {
     pub fn histogram(&mut self, point: &HistogramPoint<'_>) {
         let out = &mut *self.out;
         let nested = begin(out, 1, EXPECTED_POINTS);
-        push_attributes(out, 9, point.attributes);
+        point.attributes.append(out, 9);
         push_times(out, point.start_time_unix_nano, point.time_unix_nano);
         push_fixed64(out, 4, point.count);
         push_doubles(out, &[(5, point.sum), (11, point.min), (12, point.max)]);
@@ -221,6 +256,7 @@ impl PointsEncoder<'_> {
             7,
             point.explicit_bounds.iter().map(|bound| bound.to_bits()),
         );
+        push_exemplars(out, 8, point.exemplars);
         end(out, nested);
     }
 
@@ -228,7 +264,7 @@ impl PointsEncoder<'_> {
     pub fn exponential_histogram(&mut self, point: &ExponentialHistogramPoint<'_>) {
         let out = &mut *self.out;
         let nested = begin(out, 1, EXPECTED_POINTS);
-        push_attributes(out, 1, point.attributes);
+        point.attributes.append(out, 1);
         push_times(out, point.start_time_unix_nano, point.time_unix_nano);
         push_fixed64(out, 4, point.count);
         push_varint(out, 6, zigzag32(point.scale));
@@ -244,6 +280,7 @@ impl PointsEncoder<'_> {
                 (14, Some(point.zero_threshold)),
             ],
         );
+        push_exemplars(out, 11, point.exemplars);
         end(out, nested);
     }
 
@@ -251,7 +288,7 @@ impl PointsEncoder<'_> {
     pub fn summary(&mut self, point: &SummaryPoint<'_>) {
         let out = &mut *self.out;
         let nested = begin(out, 1, EXPECTED_POINTS);
-        push_attributes(out, 7, point.attributes);
+        point.attributes.append(out, 7);
         push_times(out, point.start_time_unix_nano, point.time_unix_nano);
         push_fixed64(out, 4, point.count);
         push_fixed64(out, 5, point.sum.to_bits());
@@ -269,6 +306,28 @@ impl PointsEncoder<'_> {
 fn push_times(out: &mut Vec<u8>, start_time_unix_nano: u64, time_unix_nano: u64) {
     push_fixed64(out, 2, start_time_unix_nano);
     push_fixed64(out, 3, time_unix_nano);
+}
+
+/// Appends a number to the one of two fields, for doubles and for integers, that it belongs to.
+fn push_number(out: &mut Vec<u8>, (as_double, as_int): (u32, u32), value: Number) {
+    match value {
+        Number::Double(value) => push_fixed64(out, as_double, value.to_bits()),
+        Number::Int(value) => push_fixed64(out, as_int, value.cast_unsigned()),
+    }
+}
+
+fn push_exemplars(out: &mut Vec<u8>, number: u32, exemplars: &[Exemplar<'_>]) {
+    for exemplar in exemplars {
+        let nested = begin(out, number, 0);
+        exemplar.filtered_attributes.append(out, 7);
+        push_fixed64(out, 2, exemplar.time_unix_nano);
+        push_number(out, (3, 6), exemplar.value);
+        if let Some((trace_id, span_id)) = exemplar.span {
+            push_delimited(out, 4, span_id);
+            push_delimited(out, 5, trace_id);
+        }
+        end(out, nested);
+    }
 }
 
 fn push_doubles(out: &mut Vec<u8>, fields: &[(u32, Option<f64>)]) {

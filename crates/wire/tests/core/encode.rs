@@ -1,8 +1,9 @@
 //! The encoders write what prost and the views read.
 
 use millrace_wire::encode::{
-    Buckets, ExponentialHistogramPoint, HistogramPoint, LogEncoder, MetricEncoder, Number,
-    NumberPoint, RequestEncoder, SpanEncoder, SummaryPoint, Temporality,
+    Buckets, EncodedAttributes, Exemplar, ExponentialHistogramPoint, HistogramPoint, LogEncoder,
+    MetricEncoder, Number, NumberPoint, PointAttributes, RequestEncoder, SpanEncoder, SummaryPoint,
+    Temporality,
 };
 use millrace_wire::view::{RequestView, ValueView};
 use millrace_wire::{AttributeValue, Signal, Summary, validate};
@@ -213,10 +214,11 @@ fn written(points: usize, encode: impl FnOnce(MetricEncoder<'_>)) -> Data {
 #[test]
 fn a_gauge_that_was_encoded_is_what_prost_reads() {
     let point = NumberPoint {
-        attributes: ATTRIBUTES,
+        attributes: PointAttributes::Listed(ATTRIBUTES),
         start_time_unix_nano: 1,
         time_unix_nano: 2,
         value: Number::Int(-3),
+        exemplars: &[],
     };
     let data = written(2, |metric| {
         metric.gauge(|points| {
@@ -237,10 +239,11 @@ fn a_gauge_that_was_encoded_is_what_prost_reads() {
 #[test]
 fn a_sum_that_was_encoded_is_what_prost_reads() {
     let point = NumberPoint {
-        attributes: ATTRIBUTES,
+        attributes: PointAttributes::Listed(ATTRIBUTES),
         start_time_unix_nano: 1,
         time_unix_nano: 2,
         value: Number::Int(3),
+        exemplars: &[],
     };
     let data = written(1, |metric| {
         metric.sum(Temporality::Delta, true, |points| points.number(&point));
@@ -254,7 +257,7 @@ fn a_sum_that_was_encoded_is_what_prost_reads() {
 #[test]
 fn a_histogram_that_was_encoded_is_what_prost_reads() {
     let point = HistogramPoint {
-        attributes: ATTRIBUTES,
+        attributes: PointAttributes::Listed(ATTRIBUTES),
         start_time_unix_nano: 1,
         time_unix_nano: 2,
         count: 3,
@@ -263,6 +266,7 @@ fn a_histogram_that_was_encoded_is_what_prost_reads() {
         explicit_bounds: &[1.5],
         min: Some(0.5),
         max: None,
+        exemplars: &[],
     };
     let data = written(1, |metric| {
         metric.histogram(Temporality::Cumulative, |points| points.histogram(&point));
@@ -284,7 +288,7 @@ fn a_histogram_that_was_encoded_is_what_prost_reads() {
 #[test]
 fn an_exponential_histogram_that_was_encoded_is_what_prost_reads() {
     let point = ExponentialHistogramPoint {
-        attributes: ATTRIBUTES,
+        attributes: PointAttributes::Listed(ATTRIBUTES),
         start_time_unix_nano: 1,
         time_unix_nano: 2,
         count: 604,
@@ -299,6 +303,7 @@ fn an_exponential_histogram_that_was_encoded_is_what_prost_reads() {
         min: None,
         max: Some(9.0),
         zero_threshold: 0.25,
+        exemplars: &[],
     };
     let data = written(1, |metric| {
         metric.exponential_histogram(Temporality::Cumulative, |points| {
@@ -318,9 +323,62 @@ fn an_exponential_histogram_that_was_encoded_is_what_prost_reads() {
 }
 
 #[test]
+fn an_exemplar_that_was_encoded_is_what_prost_reads() {
+    let mut filtered = EncodedAttributes::new();
+    filtered.push("user", "u-1");
+    filtered.push("tries", &2i64);
+    let mut attributes = EncodedAttributes::new();
+    attributes.push("k", &1i64);
+    let exemplars = [
+        Exemplar {
+            filtered_attributes: PointAttributes::Encoded(&filtered),
+            time_unix_nano: 7,
+            value: Number::Double(0.25),
+            span: Some((&[3; 16], &[4; 8])),
+        },
+        Exemplar {
+            filtered_attributes: PointAttributes::Listed(&[]),
+            time_unix_nano: 8,
+            value: Number::Int(-1),
+            span: None,
+        },
+    ];
+    let data = written(1, |metric| {
+        metric.sum(Temporality::Cumulative, true, |points| {
+            points.number(&NumberPoint {
+                attributes: PointAttributes::Encoded(&attributes),
+                start_time_unix_nano: 1,
+                time_unix_nano: 2,
+                value: Number::Int(3),
+                exemplars: &exemplars,
+            });
+        });
+    });
+    let Data::Sum(sum) = data else {
+        panic!("expected a sum, got {data:?}")
+    };
+    let point = &sum.data_points[0];
+    assert_eq!(point.attributes.len(), 1);
+    let [first, second] = &point.exemplars[..] else {
+        panic!("expected two exemplars, got {:?}", point.exemplars)
+    };
+    assert_eq!(
+        (
+            &first.trace_id[..],
+            &first.span_id[..],
+            first.time_unix_nano
+        ),
+        (&[3u8; 16][..], &[4u8; 8][..], 7)
+    );
+    assert_eq!(first.filtered_attributes.len(), 2);
+    assert_eq!(first.filtered_attributes[1].key, "tries");
+    assert!(second.trace_id.is_empty() && second.filtered_attributes.is_empty());
+}
+
+#[test]
 fn a_summary_that_was_encoded_is_what_prost_reads() {
     let point = SummaryPoint {
-        attributes: ATTRIBUTES,
+        attributes: PointAttributes::Listed(ATTRIBUTES),
         start_time_unix_nano: 1,
         time_unix_nano: 2,
         count: 3,

@@ -1,0 +1,63 @@
+"""Metrics: the provider, instruments and exemplars, under the names of `opentelemetry.sdk.metrics`. Recording is native."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from millrace.sdk.metrics._instruments import (
+    Counter,
+    Histogram,
+    ObservableCounter,
+    ObservableGauge,
+    ObservableUpDownCounter,
+    UpDownCounter,
+)
+from millrace.sdk.metrics._instruments import Gauge as _Gauge
+from millrace.sdk.metrics._meter import Meter
+from millrace.sdk.metrics._provider import MeterProvider, MetricsTimeoutError
+
+if TYPE_CHECKING:
+    from millrace.sdk.metrics import export, view
+    from millrace.sdk.metrics._exemplar import Exemplar
+    from millrace.sdk.metrics._exemplars import (
+        AlignedHistogramBucketExemplarReservoir,
+        AlwaysOffExemplarFilter,
+        AlwaysOnExemplarFilter,
+        ExemplarFilter,
+        ExemplarReservoir,
+        SimpleFixedSizeExemplarReservoir,
+        TraceBasedExemplarFilter,
+    )
+
+__all__ = [
+    "AlignedHistogramBucketExemplarReservoir",
+    "AlwaysOffExemplarFilter",
+    "AlwaysOnExemplarFilter",
+    "Counter",
+    "Exemplar",
+    "ExemplarFilter",
+    "ExemplarReservoir",
+    "Histogram",
+    "Meter",
+    "MeterProvider",
+    "MetricsTimeoutError",
+    "ObservableCounter",
+    "ObservableGauge",
+    "ObservableUpDownCounter",
+    "SimpleFixedSizeExemplarReservoir",
+    "TraceBasedExemplarFilter",
+    "UpDownCounter",
+    "_Gauge",
+    "export",
+    "view",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is asked for
+    """Import what only those need who name it."""
+    if name in {"export", "view"}:
+        return import_module(f"{__name__}.{name}")
+    if name in __all__:
+        value = getattr(import_module(f"{__name__}.{'_exemplar' if name == 'Exemplar' else '_exemplars'}"), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,342 @@
+"""The meter provider: instruments, views and readers together."""
+
+import atexit
+import os
+import weakref
+from collections.abc import Callable, Sequence
+from logging import getLogger
+from threading import Lock, RLock
+from time import monotonic
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry.metrics import CallbackOptions, NoOpMeter
+from opentelemetry.metrics import MeterProvider as ApiMeterProvider
+
+from millrace import _native
+from millrace.sdk.metrics import _streams
+from millrace.sdk.metrics._attributes import clean
+from millrace.sdk.metrics._meter import Meter, _default_meter_configurator, _MeterConfig
+from millrace.sdk.metrics._preference import exemplar_filter as named_filter
+from millrace.sdk.metrics._reader import EngineMetricReader
+from millrace.sdk.util.instrumentation import InstrumentationScope
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import Meter as ApiMeter
+    from opentelemetry.util.types import Attributes
+
+    from millrace.sdk.metrics._points import MetricsData
+    from millrace.sdk.metrics.view import View
+    from millrace.sdk.resources import Resource
+
+_log = getLogger("millrace.sdk.metrics")
+
+_CALLBACK_TIMEOUT_DEFAULT_MS = 10_000
+
+# The names of upstream's classes, and of ours: what they do is done natively.
+_FILTERS = {
+    "AlwaysOnExemplarFilter": "always_on",
+    "AlwaysOffExemplarFilter": "always_off",
+    "TraceBasedExemplarFilter": "trace_based",
+}
+
+
+class MetricsTimeoutError(Exception):
+    """Collecting, flushing or stopping took longer than it may."""
+
+
+class _RegisteredReader:
+    """A reader with what it prefers, and what it has of each instrument."""
+
+    def __init__(self, number: int, reader: Any) -> None:  # noqa: ANN401 - of ours or of upstream's
+        self.number = number
+        self.reader = reader
+        self.preferred = _streams.preferences(reader)
+        self.streams: list[tuple[View | None, _streams.Description]] = []
+
+    def add(self, instrument: Any, views: "Sequence[View]") -> None:  # noqa: ANN401 - one of this package
+        for view, description in _streams.describe(instrument, views, self.preferred):
+            if view is not None:
+                self._warn_of_conflicts(view, description)
+            self.streams.append((view, description))
+            instrument._core.add_stream(self.number, description)  # noqa: SLF001
+
+    def _warn_of_conflicts(self, view: "View", new: "_streams.Description") -> None:
+        def identity(one: "_streams.Description") -> tuple[Any, ...]:
+            is_monotonic = one.is_monotonic if one.aggregation == "sum" else None
+            return one.name.lower(), one.unit, one.aggregation, is_monotonic
+
+        for other, known in self.streams:
+            if identity(known) == identity(new):
+                _log.warning("Views %s and %s will cause conflicting metrics identities", other, view)
+
+
+class MeterProvider(ApiMeterProvider):
+    """Makes meters, and gives readers what their instruments measured.
+
+    Each reader collects for itself. Instruments that no view matches report by the default of their kind. `exemplar_filter` is
+    `OTEL_METRICS_EXEMPLAR_FILTER` unless it is given; `shutdown_on_exit` collects a last time when the process exits.
+    Raises an exception when a reader belongs to another provider.
+    """
+
+    _all_metric_readers_lock = Lock()
+    _all_metric_readers: "weakref.WeakSet[Any]" = weakref.WeakSet()
+
+    def __init__(  # noqa: PLR0913 - upstream's signature
+        self,
+        metric_readers: Sequence[Any] = (),
+        resource: "Resource | None" = None,
+        exemplar_filter: Any = None,  # noqa: ANN401 - of ours or of upstream's
+        shutdown_on_exit: bool = True,  # noqa: FBT001, FBT002
+        views: "Sequence[View]" = (),
+        *,
+        _engine: Any = None,  # noqa: ANN401 - the native engine
+        _meter_configurator: Callable[[InstrumentationScope], _MeterConfig] | None = None,
+    ) -> None:
+        if resource is None:
+            from millrace.sdk.resources import Resource  # noqa: PLC0415 - not for those who bring one
+
+            resource = Resource.create({})
+        self._sdk_config = SimpleNamespace(exemplar_filter=exemplar_filter, resource=resource, views=tuple(views))
+        name = named_filter() if exemplar_filter is None else _FILTERS.get(type(exemplar_filter).__name__)
+        self._storage = _native.MetricStorage(name or "custom", None if name else exemplar_filter)
+        self._tell_resource()
+        self._meter_configurator = _meter_configurator or _default_meter_configurator
+        self._disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+        self._shutdown = False
+        self._atexit_handler: Callable[[], None] | None = None
+        self._instruments: list[Any] = []
+        self._observables: list[Any] = []
+        self._meters: dict[InstrumentationScope, Meter] = {}
+        self._scopes: list[InstrumentationScope] = []
+        self._readers: dict[Any, _RegisteredReader] = {}
+        self._next_reader = 0
+        self._make_locks()
+        readers = [*metric_readers, *((EngineMetricReader(_engine),) if _engine is not None else ())]
+        for reader in readers:
+            with self._all_metric_readers_lock:
+                if reader in self._all_metric_readers:
+                    raise Exception(  # noqa: TRY002 - upstream's
+                        f"MetricReader {reader} has been registered already in other MeterProvider instance"
+                    )
+                self._all_metric_readers.add(reader)
+            self._register_reader(reader)
+        if shutdown_on_exit:
+            self._atexit_handler = atexit.register(self._shutdown_at_exit)
+        _at_fork(self)
+
+    def _make_locks(self) -> None:
+        """Begin with fresh locks: also in a forked child, where another thread may have held them."""
+        self._lock = Lock()
+        self._collect_lock = RLock()
+
+    def _in_child(self) -> None:
+        self._make_locks()
+        type(self)._all_metric_readers_lock = Lock()  # noqa: SLF001 - as above
+        from millrace.sdk import resources  # noqa: PLC0415 - only in a child
+
+        process_dependent = getattr(resources, "_get_process_dependent_resource", None)
+        if process_dependent is not None:
+            self._update_resource(process_dependent())
+
+    def _tell_resource(self) -> None:
+        resource = self._sdk_config.resource
+        self._storage.set_resource(clean(resource.attributes), resource.schema_url or "")
+
+    def _update_resource(self, resource: "Resource") -> None:
+        self._sdk_config.resource = self._sdk_config.resource.merge(resource)
+        self._tell_resource()
+
+    def get_meter(
+        self,
+        name: str,
+        version: str | None = None,
+        schema_url: str | None = None,
+        attributes: "Attributes" = None,
+    ) -> "ApiMeter":
+        """Return the meter of an instrumentation scope; without a name, or after shutdown, one that records nothing."""
+        if self._disabled:
+            return NoOpMeter(name, version=version, schema_url=schema_url)
+        if self._shutdown:
+            _log.warning("A shutdown `MeterProvider` can not provide a `Meter`")
+            return NoOpMeter(name, version=version, schema_url=schema_url)
+        if not name or not isinstance(name, str):
+            _log.warning("Meter name cannot be None or empty.")
+            return NoOpMeter(name, version=version, schema_url=schema_url)
+        scope = InstrumentationScope(name, version, schema_url, attributes)
+        with self._lock:
+            meter = self._meters.get(scope)
+            if meter is None:
+                meter = self._meters[scope] = self._make_meter(scope)
+        return meter
+
+    def _make_meter(self, scope: InstrumentationScope) -> Meter:
+        number = self._storage.add_scope(
+            str(scope.name), str(scope.version or ""), str(scope.schema_url or ""), clean(scope.attributes or {})
+        )
+        self._scopes.append(scope)
+        config = self._config_of(scope)
+        return Meter(scope, _Registrar(self, number), _meter_config=config)
+
+    def _config_of(self, scope: InstrumentationScope) -> _MeterConfig:
+        try:
+            return self._meter_configurator(scope)
+        except Exception:
+            _log.exception("meter configurator failed for scope '%s', using default config", scope.name)
+            return _MeterConfig()
+
+    def _set_meter_configurator(self, *, meter_configurator: Callable[[InstrumentationScope], _MeterConfig]) -> None:
+        with self._lock:
+            self._meter_configurator = meter_configurator
+            for scope, meter in self._meters.items():
+                meter._set_meter_config(self._config_of(scope))  # noqa: SLF001
+
+    def _register_instrument(self, scope: int, instrument: Any) -> None:  # noqa: ANN401 - one of this package
+        self._storage.add_instrument(scope, instrument._core)  # noqa: SLF001
+        with self._collect_lock:
+            self._instruments.append(instrument)
+            if hasattr(instrument, "_observe"):
+                self._observables.append(instrument)
+            for registered in self._readers.values():
+                registered.add(instrument, self._sdk_config.views)
+
+    def _register_reader(self, reader: Any) -> None:  # noqa: ANN401 - of ours or of upstream's
+        with self._collect_lock:
+            registered = _RegisteredReader(self._next_reader, reader)
+            self._next_reader += 1
+            for instrument in self._instruments:
+                registered.add(instrument, self._sdk_config.views)
+            self._readers[reader] = registered
+        if hasattr(reader, "_set_request_callback"):
+            reader._set_request_callback(_Request(self, reader))  # noqa: SLF001
+        reader._set_collect_callback(self._collect)  # noqa: SLF001 - all readers have it
+        if hasattr(reader, "_set_meter_provider"):
+            reader._set_meter_provider(self)  # noqa: SLF001
+
+    def add_metric_reader(self, metric_reader: Any) -> None:  # noqa: ANN401 - as above
+        """Let one more reader collect, from now on."""
+        with self._all_metric_readers_lock:
+            if metric_reader in self._all_metric_readers:
+                _log.warning("MetricReader '%s' has been registered already!", metric_reader)
+                return
+            self._all_metric_readers.add(metric_reader)
+        self._register_reader(metric_reader)
+
+    def remove_metric_reader(self, metric_reader: Any) -> None:  # noqa: ANN401 - as above
+        """Stop a reader, and forget what was not collected for it."""
+        with self._all_metric_readers_lock:
+            if metric_reader not in self._readers:
+                _log.warning("MetricReader '%s' has not been registered!", metric_reader)
+                return
+            self._all_metric_readers.discard(metric_reader)
+        with self._collect_lock:
+            registered = self._readers.pop(metric_reader)
+            for instrument in self._instruments:
+                instrument._core.remove_streams(registered.number)  # noqa: SLF001
+        metric_reader._set_collect_callback(None)  # noqa: SLF001
+        if hasattr(metric_reader, "_set_request_callback"):
+            metric_reader._set_request_callback(None)  # noqa: SLF001
+        metric_reader.shutdown()
+
+    def _collect(self, metric_reader: Any, timeout_millis: float = 10_000) -> "MetricsData | None":  # noqa: ANN401
+        """Return what a reader has to report, as objects. Raises `MetricsTimeoutError` when callbacks take too long."""
+        from millrace.sdk.metrics._collected import metrics_data  # noqa: PLC0415 - only for Python readers
+
+        with self._collect_lock:
+            number = self._readers[metric_reader].number
+            self._observe(number, timeout_millis)
+            points = self._storage.collect_points(number)
+        return metrics_data(points, self._scopes, self._sdk_config.resource)
+
+    def _collect_request(self, metric_reader: Any, timeout_millis: float = 10_000) -> bytes | None:  # noqa: ANN401
+        """Return what a reader has to report, as the bytes of an export request."""
+        with self._collect_lock:
+            number = self._readers[metric_reader].number
+            self._observe(number, timeout_millis)
+            return self._storage.collect_request(number)
+
+    def _observe(self, number: int, timeout_millis: float) -> None:
+        """Run every callback for a reader."""
+        deadline = monotonic() + timeout_millis / 1e3
+        for instrument in self._observables:
+            left_ms = (deadline - monotonic()) * 1e3
+            options = CallbackOptions(timeout_millis=min(left_ms, _CALLBACK_TIMEOUT_DEFAULT_MS))
+            instrument._observe(number, options)  # noqa: SLF001
+            if monotonic() >= deadline:
+                raise MetricsTimeoutError("Timed out while executing callback")
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Let every reader collect and export now; return whether all of them could, in time. Failures are logged."""
+        return self._each_reader("force_flush", timeout_millis)
+
+    def shutdown(self, timeout_millis: float = 30_000) -> None:
+        """Collect and export a last time, and stop. Only the first call does anything; failures are logged."""
+        with self._lock:
+            is_first, self._shutdown = not self._shutdown, True
+        if not is_first:
+            _log.warning("shutdown can only be called once")
+            return
+        if self._atexit_handler is not None:
+            atexit.unregister(self._atexit_handler)
+            self._atexit_handler = None
+        self._each_reader("shutdown", timeout_millis)
+
+    def _each_reader(self, method: str, timeout_millis: float) -> bool:
+        deadline = monotonic() + timeout_millis / 1e3
+        succeeded = True
+        for reader in list(self._readers):
+            left_ms = (deadline - monotonic()) * 1e3
+            try:
+                if left_ms <= 0:
+                    raise MetricsTimeoutError(f"no time was left for {type(reader).__name__}.{method}")  # noqa: TRY301
+                succeeded &= getattr(reader, method)(timeout_millis=left_ms) is not False
+            except Exception:
+                _log.exception("MeterProvider.%s failed for %s", method, type(reader).__name__)
+                succeeded = False
+        return succeeded
+
+    def _shutdown_at_exit(self) -> None:
+        if not self._shutdown:
+            self.shutdown()
+
+
+class _Registrar:
+    """What a meter registers its instruments with."""
+
+    def __init__(self, provider: MeterProvider, scope: int) -> None:
+        self._provider = provider
+        self._scope = scope
+
+    def register_instrument(self, instrument: Any) -> None:  # noqa: ANN401 - one of this package
+        self._provider._register_instrument(self._scope, instrument)  # noqa: SLF001 - a part of the provider
+
+
+class _Request:
+    """What the engine calls for a request; it does not keep the provider alive."""
+
+    def __init__(self, provider: MeterProvider, reader: Any) -> None:  # noqa: ANN401 - as above
+        self._provider = weakref.ref(provider)
+        self._reader = weakref.ref(reader)
+
+    def __call__(self, timeout_s: float) -> bytes | None:
+        provider, reader = self._provider(), self._reader()
+        if provider is None or reader is None:
+            return None
+        try:
+            return provider._collect_request(reader, timeout_s * 1e3)  # noqa: SLF001 - a part of the provider
+        except Exception:
+            _log.exception("Collecting metrics failed; it is tried again at the next interval.")
+            return None
+
+
+def _at_fork(provider: MeterProvider) -> None:
+    if not hasattr(os, "register_at_fork"):
+        return
+    method = weakref.WeakMethod(provider._in_child)  # noqa: SLF001 - a part of the provider
+
+    def after_in_child() -> None:
+        in_child = method()
+        if in_child is not None:
+            in_child()
+
+    os.register_at_fork(after_in_child=after_in_child)
