@@ -124,15 +124,25 @@ pub(crate) fn span_in<'py>(
     Ok(found.filter(|span| !span.is_none()))
 }
 
-/// The ids of the current span, for exemplars and log records; `None` without a valid one.
-pub(crate) fn current_span_context(py: Python<'_>) -> Option<SpanIds> {
-    let current = current(py).ok()?;
-    let span = span_in(py, None, current.as_ref()).ok()??;
-    ids_of(&span).ok().flatten()
+/// The ids of the span in `context`, or of the current one, for exemplars and log records; `None` without a valid one.
+#[inline]
+pub(crate) fn span_ids(
+    py: Python<'_>,
+    context: Option<&Bound<'_, PyAny>>,
+) -> PyResult<Option<SpanIds>> {
+    let current = if context.is_none() {
+        current(py)?
+    } else {
+        None
+    };
+    match span_in(py, context, current.as_ref())? {
+        Some(span) => ids_of(&span),
+        None => Ok(None),
+    }
 }
 
 /// The ids of any span, ours or somebody else's; `None` where they are not valid.
-pub(crate) fn ids_of(span: &Bound<'_, PyAny>) -> PyResult<Option<SpanIds>> {
+fn ids_of(span: &Bound<'_, PyAny>) -> PyResult<Option<SpanIds>> {
     if let Ok(span) = span.cast_exact::<Span>() {
         return Ok(Some(span.get().ids()));
     }

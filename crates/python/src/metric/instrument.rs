@@ -11,7 +11,6 @@ use pyo3::types::PyDict;
 
 use super::attributes::{AttributeSet, AttributesKey, KeptKeys, cleaned};
 use super::fault::{Fault, Said};
-use super::span::current_span;
 
 /// Which measurements may become exemplars.
 #[derive(Debug)]
@@ -353,7 +352,7 @@ impl Instrument {
         }
         let py = given.py();
         let context = context.filter(|context| !context.is_none());
-        let span = match current_span(py, context) {
+        let span = match crate::context::span_ids(py, context) {
             Ok(span) => span,
             Err(_) => {
                 self.say(Fault::Exemplar, given);
@@ -361,7 +360,9 @@ impl Instrument {
             }
         };
         let time_unix_nano = match filter {
-            ExemplarFilter::TraceBased if !span.is_some_and(|span| span.is_sampled) => return None,
+            ExemplarFilter::TraceBased if !span.is_some_and(|span| span.is_sampled()) => {
+                return None;
+            }
             ExemplarFilter::Custom(filter) => {
                 let now = now_unix_nano();
                 let is_sampled = context_or_current(py, context).and_then(|context| {

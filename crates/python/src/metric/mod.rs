@@ -1,7 +1,7 @@
 //! Metrics at the border: instruments that record without a Python object in between, and what a reader collects of them.
 //!
 //! # Layout
-//! `attributes` reads a dict of attributes as it is, and is the key of a series. `amount` reads numbers, `span` the current span,
+//! `attributes` reads a dict of attributes as it is, and is the key of a series. `amount` reads numbers,
 //! `fault` says once what was wrong with a measurement. `instrument` is one instrument with its streams; `synchronous` the classes
 //! whose methods applications call; `storage` every instrument of a provider, collected for a reader; `objects` what a collection
 //! looks like to Python.
@@ -13,7 +13,6 @@ mod attributes;
 mod fault;
 mod instrument;
 mod objects;
-mod span;
 mod storage;
 mod synchronous;
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from millrace.sdk.metrics._points import MetricsData
     from millrace.sdk.resources import Resource
-    from millrace.sdk.util.instrumentation import InstrumentationScope
+    from millrace.sdk.instrumentation import InstrumentationScope
 
 
 def metrics_data(

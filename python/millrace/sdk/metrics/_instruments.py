@@ -11,7 +11,7 @@ from millrace import _native
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackOptions, CallbackT, Observation
 
-    from millrace.sdk.util.instrumentation import InstrumentationScope
+    from millrace.sdk.instrumentation import InstrumentationScope
 
 _log = getLogger("millrace.sdk.metrics")
 

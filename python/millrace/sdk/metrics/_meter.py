@@ -16,7 +16,7 @@ from millrace.sdk.metrics._aggregation import increasing
 if TYPE_CHECKING:
     from opentelemetry.metrics import CallbackT
 
-    from millrace.sdk.util.instrumentation import InstrumentationScope
+    from millrace.sdk.instrumentation import InstrumentationScope
 
 _log = getLogger("millrace.sdk.metrics")
 

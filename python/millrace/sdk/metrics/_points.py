@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from millrace.sdk.metrics._aggregation import AggregationTemporality
     from millrace.sdk.metrics._exemplar import Exemplar
     from millrace.sdk.resources import Resource
-    from millrace.sdk.util.instrumentation import InstrumentationScope
+    from millrace.sdk.instrumentation import InstrumentationScope
 
 __all__ = [
     "Buckets",

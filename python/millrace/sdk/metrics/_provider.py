@@ -19,7 +19,7 @@ from millrace.sdk.metrics._attributes import clean
 from millrace.sdk.metrics._meter import Meter, _default_meter_configurator, _MeterConfig
 from millrace.sdk.metrics._preference import exemplar_filter as named_filter
 from millrace.sdk.metrics._reader import EngineMetricReader
-from millrace.sdk.util.instrumentation import InstrumentationScope
+from millrace.sdk.instrumentation import InstrumentationScope
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter as ApiMeter

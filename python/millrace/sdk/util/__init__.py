@@ -1,1 +1,0 @@
-"""What the signals of the SDK have in common, under the names of `opentelemetry.sdk.util`."""
