@@ -163,9 +163,28 @@ def test_what_has_no_effect_is_a_warning(from_text: Loader) -> None:
     assert warned == [
         "receivers.otlp.protocols.grpc.endpoint",
         "receivers.otlp.protocols.grpc.keepalive.server_parameters.time",
+        "exporters.otlphttp/3.headers",
         "exporters.debug.sampling_initial",
         "exporters.file/unused",
     ]
+
+
+def test_s17_headers_for_the_backends_of_several_signals_are_warned_of(from_text: Loader) -> None:
+    text = """
+receivers: {otlp: {protocols: {http: }}}
+exporters:
+  otlphttp:
+    endpoint: https://a.example
+    traces_endpoint: https://a.example/t
+    logs_endpoint: https://b.example:4318/l?key=s3cret
+    headers: {authorization: s3cret}
+service: {pipelines: {traces: {receivers: [otlp], exporters: [otlphttp]}}}
+"""
+    (warning,) = from_text(text).warnings
+    assert warning.message == "they are sent to all of https://a.example, https://b.example:4318"
+    assert warning.setting == "exporters.otlphttp.headers"
+    assert "s3cret" not in printing.to_yaml(from_text(text))
+    assert from_text(text.replace("b.example:4318", "a.example")).warnings == ()
 
 
 def test_a_batch_processor_without_settings_is_adaptive(from_text: Loader) -> None:

@@ -91,7 +91,9 @@ def _introduce(gateway: "Gateway", configuration: "Configuration", terminal: Ter
 
 def _target(name: str, exporter: "dict[str, Any]", signal: str) -> str:
     where = exporter.get("path") or exporter.get("urls", {}).get(signal) or exporter.get("endpoint")
-    return f"{name} ({where})" if where else name
+    return f"{name} ({without_query(where)})" if where else name
+    from millrace.gateway.config.endpoints import without_query
+
 
 
 def _stop(gateway: "Gateway", signals: "set[Signals]") -> "StopReport":

@@ -3,10 +3,10 @@
 import re
 from typing import NamedTuple
 
-from millrace.gateway.config.kinds import Text
+from millrace.gateway.config.kinds import Secret, Text
 from millrace.gateway.config.tree import Scalar
 
-__all__ = ["LISTEN", "URL", "Url", "is_loopback", "listen_address", "parse_host_port", "parse_url"]
+__all__ = ["LISTEN", "URL", "Url", "is_loopback", "listen_address", "parse_host_port", "parse_url", "without_query"]
 
 PORT_MAX = 65_535
 
@@ -60,6 +60,12 @@ def parse_url(text: str) -> Url:
     return Url(match[1].lower(), host, port, match[3], match[4] or "")
 
 
+def without_query(url: str) -> str:
+    """Return a URL as it may be shown: a query can hold a token."""
+    path, mark, _ = url.partition("?")
+    return f"{path}?{Secret.REDACTED}" if mark else path
+
+
 def listen_address(text: str) -> str:
     """Return the socket address to bind: `localhost` is IPv4 loopback, no host is every IPv4 address."""
     host, port = parse_host_port(text)
@@ -92,10 +98,13 @@ def _url_fault(text: str) -> str | None:
 
 
 class _Url(Text):
-    """A URL to send to. A message about one with credentials does not repeat them."""
+    """A URL to send to. What may authenticate in it, credentials and the query, is shown by no message or print-out."""
 
     def fault(self, fault: str, node: Scalar) -> str:
-        return fault if "credentials" in fault else super().fault(fault, node)
+        return fault if "@" in node.text or "?" in node.text else super().fault(fault, node)
+
+    def write(self, value: str) -> str:
+        return without_query(value)
 
 
 LISTEN = Text("an address such as localhost:4317", _listen_fault)

@@ -1,6 +1,7 @@
 """The exporters: `otlp`, `otlphttp`, `file`, `debug` and `nop`."""
 
 import re
+from collections.abc import Mapping
 
 from millrace.gateway.config.components import Component, Resolved
 from millrace.gateway.config.endpoints import URL, parse_host_port, parse_url
@@ -74,6 +75,7 @@ def _resolve_otlphttp(values: Values, problems: Problems) -> Resolved:
     base = (values["endpoint"] or "").rstrip("/")
     urls = {signal: values[f"{signal}_endpoint"] or (base and f"{base}{path}") for signal, path in SIGNAL_PATHS.items()}
     tls = any(url.startswith("https:") for url in urls.values())
+    _warn_of_headers_for_many(values, urls, problems)
     return {
         "kind": "otlphttp",
         "endpoint": base or next(filter(None, urls.values())),
@@ -81,6 +83,15 @@ def _resolve_otlphttp(values: Values, problems: Problems) -> Resolved:
         "encoding": values["encoding"],
         **resolve_sending(values, problems, tls=tls),
     }
+
+
+def _warn_of_headers_for_many(values: Values, urls: Mapping[str, str], problems: Problems) -> None:
+    """Headers go to all URLs of an exporter, as in the Collector: say so when these are several hosts'."""
+    servers = {(url.scheme, url.host, url.port) for url in map(parse_url, filter(None, urls.values()))}
+    if values["headers"] and len(servers) > 1:
+        names = ", ".join(sorted(f"{scheme}://{host}{'' if p is None else f':{p}'}" for scheme, host, p in servers))
+        hint = "define one exporter for each of them when a header is a secret"
+        problems.warn(values.at("headers"), f"they are sent to all of {names}", hint)
 
 
 def _resolve_file(values: Values, problems: Problems) -> Resolved:  # noqa: ARG001 - every component has this shape
