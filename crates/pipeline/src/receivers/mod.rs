@@ -1,10 +1,13 @@
 //! Receivers: one shared intake, and one file for each protocol that leads to it.
+mod automatic_answer;
 mod client_stream;
+mod frame_rate;
 mod grpc;
 mod http;
 mod intake;
 mod listener;
 pub(crate) mod reply;
+mod request_lengths;
 
 pub(crate) use intake::{Intake, Limits};
 pub(crate) use listener::{Endpoint, Listener};
