@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from millrace.errors import ConfigError
 from millrace.gateway.config import Configuration, load, printing, reference, schema
 from millrace.gateway.config.catalog import SECTIONS
 from millrace.gateway.config.endpoints import listen_address
@@ -356,3 +357,32 @@ def test_the_reference_lists_every_component() -> None:
 
     for components in SECTIONS.values():
         assert all(f"### `{component.kind}`" in page for component in components)
+
+
+@pytest.mark.parametrize("names", [("a", "link"), ("link", "hard"), ("folder/a", "a"), ("new", "folder/new")])
+def test_one_file_is_one_file_under_all_of_its_names(from_text: Loader, tmp_path: Path, names: tuple[str, str]) -> None:
+    (tmp_path / "a").touch()
+    (tmp_path / "link").symlink_to("a")
+    (tmp_path / "hard").hardlink_to(tmp_path / "a")
+    (tmp_path / "folder").symlink_to(".")
+
+    with pytest.raises(ConfigError) as caught:
+        from_text(two_files(*(tmp_path / name for name in names)))
+
+    (problem,) = caught.value.problems
+    assert problem.setting == "exporters.file/2.path"
+    assert problem.message == "exporters.file/1.path on line 3 writes to the same file"
+
+
+def test_two_exporters_may_write_to_one_device(from_text: Loader) -> None:
+    assert from_text(two_files("/dev/null", "/dev/null")).warnings == ()
+
+
+def two_files(one: object, other: object) -> str:
+    """A configuration with two file exporters."""
+    return f"""receivers: {{otlp: {{protocols: {{http: }}}}}}
+exporters:
+  file/1: {{path: "{one}"}}
+  file/2: {{path: "{other}"}}
+service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [file/1, file/2]}}}}}}
+"""

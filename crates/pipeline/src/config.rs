@@ -308,6 +308,8 @@ pub struct FileExporter {
 
 /// The `debug` exporter.
 #[derive(Clone, Debug, Deserialize)]
+    /// True: data is acknowledged when it is on the disk, and not only in the system's memory.
+    pub fsync: bool,
 #[serde(deny_unknown_fields)]
 pub struct DebugExporter {
     /// `basic`, `normal` or `detailed`.

@@ -10,7 +10,7 @@ from millrace.gateway.config.expansion import expand
 from millrace.gateway.config.kinds import Duration, Integer, ListOf
 from millrace.gateway.config.pipelines import ComponentId, Pipelines, check_cycle, check_pipelines, split_id
 from millrace.gateway.config.problems import Place, Problem, Problems, nearest
-from millrace.gateway.config.resolved import Sections, check_listeners, resolve, used_components
+from millrace.gateway.config.resolved import Sections, check_files, check_listeners, resolve, used_components
 from millrace.gateway.config.settings import Group, Setting, Values
 from millrace.gateway.config.telemetry import TELEMETRY
 from millrace.gateway.config.text import node_from_text
@@ -107,6 +107,7 @@ def _service(node: Node | None, problems: Problems) -> Values | None:
     if node is None:
         hint = "add service.pipelines with receivers and exporters"
         problems.error(Place("service"), "is missing: it says what is connected to what", hint)
+    check_files(used, problems)
         return None
     return SERVICE.read(node, problems)
 

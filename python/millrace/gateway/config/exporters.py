@@ -102,6 +102,7 @@ def _resolve_file(values: Values, problems: Problems) -> Resolved:  # noqa: ARG0
         "compression": values["compression"] or "none",
         "append": values["append"],
         "flush_interval_ms": values["flush_interval"],
+        "fsync": values["fsync"],
     }
 
 
@@ -176,6 +177,13 @@ FILE = Component(
         ),
         Setting("append", Boolean(), "Keep what the file holds at start.", default=False),
         Setting("flush_interval", Duration(1), "Longest time that data stays in this process.", 1_000),
+        Setting(
+            "fsync",
+            Boolean(),
+            "Acknowledge what is on the disk, instead of what the system holds in its memory.",
+            default=True,
+            ours=True,
+        ),
         Setting("rotation", Unsupported(_NOT_IN_FILES), ""),
         Setting("group_by", Unsupported("one exporter for each file"), ""),
         Setting("encoding", Unsupported("extensions other than health_check do not exist yet"), ""),
