@@ -152,6 +152,8 @@ pub struct ServerTls {
     pub client_ca_file: Option<String>,
     /// `1.2` or `1.3`.
     pub min_version: String,
+    /// How long the files are believed; for ever where it is absent.
+    pub reload_interval_ms: Option<u64>,
 }
 
 /// A step between receiver and exporters.
@@ -254,6 +256,8 @@ pub struct ClientTls {
     pub insecure_skip_verify: bool,
     /// `1.2` or `1.3`.
     pub min_version: String,
+    /// How long the files are believed; for ever where it is absent.
+    pub reload_interval_ms: Option<u64>,
 }
 
 /// `retry_on_failure`.
@@ -304,12 +308,12 @@ pub struct FileExporter {
     pub append: bool,
     /// Longest time that written data may stay in this process.
     pub flush_interval_ms: u64,
+    /// True: data is acknowledged when it is on the disk, and not only in the system's memory.
+    pub fsync: bool,
 }
 
 /// The `debug` exporter.
 #[derive(Clone, Debug, Deserialize)]
-    /// True: data is acknowledged when it is on the disk, and not only in the system's memory.
-    pub fsync: bool,
 #[serde(deny_unknown_fields)]
 pub struct DebugExporter {
     /// `basic`, `normal` or `detailed`.

@@ -59,7 +59,7 @@ struct Blueprint {
     head: Duration,
     max_connection_age: Option<Duration>,
     max_concurrent_streams: u32,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Arc<tls::ServerTlsFiles>>,
     places: Arc<Semaphore>,
     connections: Arc<Semaphore>,
 }
@@ -288,7 +288,7 @@ fn blueprints(
     let tls_of = |protocol: &str, tls: &Option<_>| {
         let setting = format!("receivers.{id}.protocols.{protocol}.tls");
         tls.as_ref()
-            .map(|tls| tls::server_config(&setting, tls))
+            .map(|tls| tls::server_files(&setting, tls).map(Arc::new))
             .transpose()
     };
     let mut found = Vec::new();

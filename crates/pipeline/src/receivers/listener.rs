@@ -24,6 +24,7 @@ use super::client_stream::{ClientStream, Progress};
 use super::{Intake, Limits};
 use super::{grpc, http as http_protocol};
 use crate::config::{SignalMap, StartError};
+use crate::net::tls::ServerTlsFiles;
 
 /// Connections that the kernel may hold before they are accepted.
 const BACKLOG: i32 = 1024;
@@ -63,7 +64,7 @@ pub(crate) struct Endpoint {
     /// Age at which a connection is closed gracefully.
     pub(crate) max_connection_age: Option<Duration>,
     /// TLS, unless absent.
-    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(crate) tls: Option<Arc<ServerTlsFiles>>,
     /// Open connections of the receiver.
     pub(crate) connections: Arc<Semaphore>,
 }
@@ -238,7 +239,7 @@ async fn connection(
             }
         }
         Some(tls) => {
-            let handshake = TlsAcceptor::from(Arc::clone(tls)).accept(stream);
+            let handshake = TlsAcceptor::from(tls.current()).accept(stream);
             let stream = tokio::select! {
                 stream = timeout(HANDSHAKE, handshake) => stream,
                 _ = stopping.wait_for(|stop| *stop) => return,
