@@ -2,11 +2,12 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderName, USER_AGENT};
+use http::header::{HeaderName, PROXY_AUTHORIZATION, USER_AGENT};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
@@ -18,6 +19,7 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::ServerName;
 
 use super::connector::Connector;
+use super::proxy::Proxies;
 use super::tls;
 use crate::config::{ClientTls, StartError};
 
@@ -204,6 +206,7 @@ pub struct Limits {
 #[derive(Clone, Debug)]
 pub struct Client {
     pool: Pool<Connector, Rope>,
+    proxies: Arc<Proxies>,
     limits: Limits,
 }
 
@@ -242,6 +245,8 @@ impl Client {
         versions: Versions,
         limits: Limits,
     ) -> Result<Self, StartError> {
+        let proxies = Arc::new(Proxies::from_environment(versions == Versions::Http2));
+        proxies.check(&format!("{setting}.endpoint"), &target.url)?;
         let setting = format!("{setting}.tls");
         let protocols = match versions {
             Versions::Negotiated => NEGOTIATED,
@@ -273,12 +278,24 @@ impl Client {
             .pool_max_idle_per_host(limits.connections)
             .http1_max_buf_size(CONNECTION_BUFFER)
             .http2_only(versions == Versions::Http2)
-            .build(Connector::new(tcp, tls, name.transpose()?));
-        Ok(Self { pool, limits })
+            .build(Connector::new(
+                tcp,
+                tls,
+                name.transpose()?,
+                Arc::clone(&proxies),
+            ));
+        Ok(Self {
+            pool,
+            proxies,
+            limits,
+        })
     }
 
     /// Sends a request and reads the answer whole. Redirects are answers like others and not followed (S16).
     pub async fn exchange(&self, mut request: Request<Rope>) -> Result<Answer, NoAnswer> {
+        if let Some(value) = self.proxies.authorization(request.uri()) {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, value);
+        }
         let connection = capture_connection(&mut request);
         let answer = tokio::time::timeout(self.limits.timeout, async {
             let response = self

@@ -3,5 +3,6 @@ pub mod compression;
 mod connector;
 pub mod grpc;
 pub mod http;
+mod proxy;
 pub mod reload;
 pub mod tls;

@@ -146,7 +146,7 @@ OTLP_HTTP = Component(
         ),
         Setting("encoding", Choice("proto", "json"), "How requests are written.", "proto"),
         *sending_settings(timeout_ms=30_000),
-        Setting("proxy_url", Unsupported("the destination must be reachable without a proxy"), ""),
+        Setting("proxy_url", Unsupported("set HTTPS_PROXY or HTTP_PROXY in the environment of the gateway"), ""),
         Setting("cookies", Ignored("cookies are not kept"), ""),
         *(
             Setting(name, _CONNECTIONS, "")
