@@ -251,7 +251,8 @@ impl Writer {
         }
         let mut outcome = self.file.write_all(&self.buffer);
         if self.fsync && self.length.is_some() {
-            outcome = outcome.and_then(|()| self.file.sync_data().map_err(unconfirmed));
+            outcome =
+                outcome.and_then(|()| self.file.sync_data().map_err(|error| unconfirmed(&error)));
         }
         if let Some(length) = &mut self.length {
             match &outcome {
@@ -264,7 +265,7 @@ impl Writer {
     }
 }
 
-fn unconfirmed(error: io::Error) -> io::Error {
+fn unconfirmed(error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("fsync failed: {error}"))
 }
 
