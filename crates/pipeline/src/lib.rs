@@ -5,6 +5,7 @@
 //! `budget` keep count of items and of bytes. `receivers`, `processors` and `exporters` hold one
 //! component per file; `graph` connects them as the configuration says and `run` keeps them alive.
 //! `self_metrics` and `status_server` tell the outside how it goes.
+pub mod allocator;
 pub mod batch;
 pub mod budget;
 pub mod component;

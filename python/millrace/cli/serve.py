@@ -50,6 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run it."""
     import signal
 
+    from millrace import _native
     from millrace.gateway import Gateway
     from millrace.gateway.config import load
 
@@ -64,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Blocked before the gateway's threads start, so that they inherit it: only this thread hears of a signal.
     signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    _native.keep_freed_memory()
     gateway = Gateway(configuration).start()
     if not arguments.quiet:
         _introduce(gateway, configuration, terminal)

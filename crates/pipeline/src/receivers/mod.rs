@@ -8,6 +8,8 @@ mod intake;
 mod listener;
 pub(crate) mod reply;
 mod request_lengths;
+mod window;
 
 pub(crate) use intake::{Intake, Limits};
 pub(crate) use listener::{Endpoint, Listener};
+pub(crate) use window::Windows;
