@@ -16,6 +16,7 @@ __all__ = [
     "detect",
     "edit_attribute",
     "from_json",
+    "keep_freed_memory",
     "merge",
     "reject_invalid",
     "split_by_bytes",
