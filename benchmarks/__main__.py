@@ -29,8 +29,20 @@ def main() -> int:
     measure.add_argument(
         "--patience", type=float, default=20.0, metavar="S", help="wait so long for a quiet machine, and repeat (20)"
     )
+    measure.add_argument(
+        "--only",
+        nargs="+",
+        metavar="SCENARIO",
+        default=[],
+        help="these of network_io only; shown, neither kept nor rendered",
+    )
     commands.add_parser("render", help="write docs/benchmarks.md and the README's table from the kept results")
     arguments = parser.parse_args(sys.argv[1:] or ["run"])
+    if arguments.command == "run" and arguments.only:
+        network_io.run(
+            quick=arguments.quick, peers=arguments.peers, patience_s=arguments.patience, only=set(arguments.only)
+        )
+        return 0
     if arguments.command == "run":
         for name in [arguments.suite] if arguments.suite else sorted(suites):
             keep(suites[name](quick=arguments.quick, peers=arguments.peers, patience_s=arguments.patience))

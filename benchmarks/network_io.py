@@ -15,6 +15,7 @@ from benchmarks.worker import WorkerError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
 NAME = "network_io"
 ATTEMPTS = 3
@@ -44,10 +45,14 @@ LATENCIES: dict[str, tuple[Load, Way]] = {
     "latency-end-to-end": (HTTP, Way()),
     "latency-queue": (HTTP, Way(acknowledge="queue")),
 }
-"""Open loop at half of what the same gateway forwards at most."""
+LATENCY_BASE = "http-none-800"
+"""Open loop at half of what the same gateway forwards at most there."""
 
 BUDGET_MIB = 16
 OFFERED = (0.25, 0.5, 0.75, 1.0, 1.5, 2.0)
+IDLE = "offered-0"
+BUDGET_SATURATION = "budget-saturation"
+FAILING = ("sink-slow", "sink-stopped", "sink-refuses")
 SLOW = 20
 """How much slower than saturation the slow sink is: requests then wait longer than a gateway lets them."""
 CROWD = replace(HTTP, connections=128, timeout_s=5.0)
@@ -74,7 +79,13 @@ class Suite:
     runs: int
     seconds: float
     patience_s: float
+    only: AbstractSet[str]
+    """The scenarios that are wanted; all where it is empty."""
     trials: list[dict[str, Any]]
+
+    def wants(self, *names: str) -> bool:
+        """Return whether any of these scenarios is to be measured."""
+        return not self.only or not self.only.isdisjoint(names)
 
     def measure(self, scenario: Scenario, gateways: Iterable[Gateway] | None = None) -> None:
         """Measure one scenario, the gateways in turn within each run."""
@@ -110,6 +121,10 @@ class Suite:
         cost = trial.get("spans_per_cpu_s", 0.0)
         others = trial.get("others_cpu_share", 0.0)
         said = trial.get("error", f"{rate:12,.0f} spans/s {cost:12,.0f} spans/CPU s, others {others:.0%} of a core")
+        if "latency_ms" in trial:
+            said += f", p99 {trial['latency_ms']['p99']:.2f} ms"
+        if "memory_peak_mib" in trial:
+            said += f", {trial['memory_peak_mib']:.1f} MiB at most"
         print(f"{trial['scenario']:24} {trial['gateway']:10} run {trial['run']} {said}", file=sys.stderr, flush=True)
 
     def saturation(self, scenario: str, gateway: Gateway) -> float:
@@ -124,33 +139,41 @@ class Suite:
     def latencies(self) -> None:
         """Measure latency at half of each gateway's own saturation."""
         for name, (load, way) in LATENCIES.items():
-            for gateway in self.gateways:
-                rate = self.saturation("http-none-800", gateway) / 2
+            for gateway in self.gateways if self.wants(name) else ():
+                rate = self.saturation(LATENCY_BASE, gateway) / 2
                 if rate:
                     self.measure(Scenario(name, replace(load, spans_per_second=rate), way), [gateway])
 
     def beyond_saturation(self, millrace: Gateway) -> None:
         """Offer all rates from nothing to twice saturation, and take the sink away, within a small budget."""
         way = Way(budget_mib=BUDGET_MIB)
-        for run in range(self.runs):
-            idle = {"scenario": "offered-0", "gateway": millrace.name, "run": run, "offered_spans_per_s": 0.0}
+        for run in range(self.runs if self.wants(IDLE) else 0):
+            idle = {"scenario": IDLE, "gateway": millrace.name, "run": run, "offered_spans_per_s": 0.0}
             self.keep(idle | self.rig.idle(millrace, way, self.seconds))
-        self.measure(Scenario("budget-saturation", CROWD, way), [millrace])
-        most = self.saturation("budget-saturation", millrace)
-        for share in OFFERED:
-            self.measure(Scenario(f"offered-{share}", replace(CROWD, spans_per_second=most * share), way), [millrace])
+        offered = {f"offered-{share}": share for share in OFFERED}
+        if not self.wants(BUDGET_SATURATION, *offered, *FAILING):
+            return
+        self.measure(Scenario(BUDGET_SATURATION, CROWD, way), [millrace])
+        most = self.saturation(BUDGET_SATURATION, millrace)
+        for name, share in offered.items():
+            if self.wants(name):
+                self.measure(Scenario(name, replace(CROWD, spans_per_second=most * share), way), [millrace])
         load = replace(CROWD, spans_per_second=most / 2)
+        slow, stopped, refuses = FAILING
         failing: dict[str, dict[str, object]] = {
-            "sink-slow": {"items_per_second": most / SLOW},
-            "sink-stopped": {"hang": "before_reading"},
-            "sink-refuses": {"refuse": {"status": 503}},
+            slow: {"items_per_second": most / SLOW},
+            stopped: {"hang": "before_reading"},
+            refuses: {"refuse": {"status": 503}},
         }
         for name, behaviour in failing.items():
-            self.measure(Scenario(name, load, way, behaviour), [millrace])
+            if self.wants(name):
+                self.measure(Scenario(name, load, way, behaviour), [millrace])
 
 
-def run(*, quick: bool, peers: Sequence[str], patience_s: float) -> dict[str, Any]:
-    """Measure everything and return the results as they are kept in a file."""
+def run(
+    *, quick: bool, peers: Sequence[str], patience_s: float, only: AbstractSet[str] = frozenset()
+) -> dict[str, Any]:
+    """Measure everything, or `only` these scenarios and what they build on; return the results as they are kept."""
     described = machine.describe()
     gateways: list[Gateway] = []
     versions: dict[str, str] = {}
@@ -164,9 +187,10 @@ def run(*, quick: bool, peers: Sequence[str], patience_s: float) -> dict[str, An
             print(f"absent: {gateway.name}: {error}", file=sys.stderr)
     with Rig() as rig:
         runs, seconds = (1, 2.0) if quick else (5, 5.0)
-        suite = Suite(rig, gateways, runs, seconds, patience_s, trials=[])
+        suite = Suite(rig, gateways, runs, seconds, patience_s, only, trials=[])
         for name, (load, way) in (SATURATION | RATES).items():
-            suite.measure(Scenario(name, load, way))
+            if suite.wants(name, *(LATENCIES if name == LATENCY_BASE else ())):
+                suite.measure(Scenario(name, load, way))
         suite.latencies()
         suite.beyond_saturation(gateways[0])
         return {

@@ -21,6 +21,7 @@ __all__ = [
     "detect",
     "edit_attribute",
     "from_json",
+    "keep_freed_memory",
     "merge",
     "reject_invalid",
     "split_by_bytes",
@@ -31,6 +32,7 @@ __all__ = [
 
 __version__: str
 
+def keep_freed_memory() -> bool: ...
 def validate(signal: Signal, request: bytes | bytearray) -> tuple[int, int]: ...
 def count(signal: Signal, request: bytes | bytearray) -> int: ...
 def detect(request: bytes | bytearray) -> Signal | None: ...

@@ -139,6 +139,7 @@ def client_tls(  # noqa: PLR0913 - one argument for each setting
     server_name_override: str | None = None,
     insecure_skip_verify: bool = False,
     min_version: str = "1.2",
+    reload_interval_ms: int | None = None,
 ) -> Resolved:
     """Return TLS of a client; without `ca_file` the machine's own authorities are trusted."""
     return {
@@ -148,6 +149,7 @@ def client_tls(  # noqa: PLR0913 - one argument for each setting
         "server_name_override": server_name_override,
         "insecure_skip_verify": insecure_skip_verify,
         "min_version": min_version,
+        "reload_interval_ms": reload_interval_ms,
     }
 
 

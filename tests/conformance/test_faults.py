@@ -7,10 +7,9 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import h2.errors
-import h2.exceptions
 import pytest
 
 from millrace.gateway import Gateway
@@ -218,18 +217,58 @@ def test_s1_ten_thousand_gzip_members_are_one_body(default: Gateway) -> None:
     assert post(address(default, "http"), "traces", members, content_encoding="gzip").status == 200
 
 
-@pytest.mark.parametrize("flood", ["resets", "settings", "empty data", "window updates"])
-def test_s4_a_flood_of_http2_frames_leaves_the_service_to_others(default: Gateway, flood: str) -> None:
-    with Http2Connection(address(default, "grpc")) as connection:
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("flood", ["resets", "pings", "settings", "empty data", "window updates", "priorities"])
+def test_g8_s4_a_flood_of_http2_frames_ends_with_enhance_your_calm_and_others_are_served(
+    default: Gateway, flood: str, protocol: str
+) -> None:
+    with Http2Connection(address(default, protocol)) as connection:
         stream = connection.start(grpc_headers())
-        try:
-            for _ in range(50):
+        with suppress(BrokenPipeError, ConnectionResetError):  # what it was told can still be read
+            for _ in range(200):
                 for _ in range(100):
                     _one_frame(connection, flood, stream)
                 connection.flush()
-        except (ConnectionError, h2.exceptions.ProtocolError):
-            pass  # the gateway has had enough of this client
         assert is_served(default)
+        assert _is_closed(connection)
+        assert connection.goaway == h2.errors.ErrorCodes.ENHANCE_YOUR_CALM
+
+    assert is_served(default)
+
+
+def test_g8_a_flood_of_pings_costs_no_more_than_it_takes_to_refuse_it(default: Gateway) -> None:
+    """A million pings: answering them all takes seconds of processor time, refusing them next to none."""
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
+    pings = (b"\0\0\x08\x06\0\0\0\0\0" + bytes(8)) * 10_000
+    before = time.process_time()
+    with RawConnection(address(default, "grpc")) as connection:
+        connection.send(preface)
+        for _ in range(100):
+            connection.send(pings)
+        assert connection.is_closed()
+
+    assert time.process_time() - before < 1
+
+
+def test_g8_pings_between_requests_are_answered(default: Gateway) -> None:
+    with Http2Connection(address(default, "grpc")) as connection:
+        for number in range(1_000):
+            for _ in range(5):
+                connection.h2.ping(number.to_bytes(8, "big"))
+            assert connection.exchange(grpc_headers(), frame(BODY)).grpc_status == 0
+        while connection.pings < 5_000:
+            connection.receive()
+
+
+def _is_closed(connection: Http2Connection) -> bool:
+    """Wait until the gateway ends a connection; what it still says is taken in."""
+    try:
+        while True:
+            connection.receive()
+    except TimeoutError:
+        return False
+    except ConnectionError:
+        return True
 
 
 def _one_frame(connection: Http2Connection, flood: str, stream: int) -> None:
@@ -238,6 +277,10 @@ def _one_frame(connection: Http2Connection, flood: str, stream: int) -> None:
             doomed = connection.h2.get_next_available_stream_id()
             connection.h2.send_headers(doomed, grpc_headers())
             connection.h2.reset_stream(doomed, h2.errors.ErrorCodes.CANCEL)
+        case "pings":
+            connection.h2.ping(bytes(8))
+        case "priorities":
+            connection.h2.prioritize(stream, weight=2)
         case "settings":
             connection.h2.update_settings({4: 65_535})
         case "empty data":

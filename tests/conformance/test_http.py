@@ -381,20 +381,62 @@ SMUGGLING = {
 }
 
 
+@encodings
+@pytest.mark.parametrize("earlier", [0, 1, 3])
 @pytest.mark.parametrize(
     "lengths", ["Content-Length: 5\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 5"]
 )
-def test_h12_after_a_request_with_both_lengths_the_connection_ends(default: Gateway, lengths: str) -> None:
-    """RFC 9112 section 6.1 lets a server answer by the chunks, but never read on."""
+def test_h12_a_request_with_both_lengths_is_400_and_the_connection_ends(
+    default: Gateway, lengths: str, earlier: int, encoding: str
+) -> None:
+    body = BODIES[encoding]
     before = receiver_books(default, "traces")["accepted"]
-    head = f"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: {PROTOBUF}\r\n"
-    smuggled = f"{head}Content-Length: {len(BODIES[PROTOBUF])}\r\n\r\n".encode() + BODIES[PROTOBUF]
+    head = f"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: {encoding}\r\n"
+    sound = f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
     with RawConnection(address(default, "http")) as connection:
-        connection.send(f"{head}{lengths}\r\n\r\n0\r\n\r\n".encode() + smuggled)
-        assert connection.answer().status in {200, 400}
+        connection.send(sound * earlier + f"{head}{lengths}\r\n\r\n0\r\n\r\n".encode() + sound)
+        assert [connection.answer().status for _ in range(earlier)] == [200] * earlier
+        answer = connection.answer()
         assert connection.is_closed()
 
-    assert receiver_books(default, "traces")["accepted"] == before
+    assert (answer.status, answer.headers["content-type"], answer.headers["connection"]) == (400, encoding, "close")
+    assert "Content-Length" in answer.error.message
+    assert "Transfer-Encoding" in answer.error.message
+    assert receiver_books(default, "traces")["accepted"] == before + earlier
+
+
+UNREADABLE = {
+    "no HTTP at all": (400, b"hello, world\r\n\r\n"),
+    "a broken header": (400, b"POST /v1/traces HTTP/1.1\r\nHost a\r\n\r\n"),
+    "another version": (400, b"POST /v1/traces HTTP/3.0\r\nHost: a\r\n\r\n"),
+    "a head of 200 KiB": (431, b"POST /v1/traces HTTP/1.1\r\nX-A: " + b"a" * 200_000 + b"\r\n\r\n"),
+    "a thousand headers": (431, b"POST /v1/traces HTTP/1.1\r\n" + b"A: b\r\n" * 1_000 + b"\r\n"),
+    "a path of 70 KiB": (414, b"POST /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("kind", UNREADABLE)
+def test_h4_a_head_that_cannot_be_read_is_answered_with_a_status(default: Gateway, kind: str) -> None:
+    status, head = UNREADABLE[kind]
+    with RawConnection(address(default, "http")) as connection:
+        connection.send(head)
+        answer = connection.answer()
+        assert connection.is_closed()
+
+    assert (answer.status, answer.error.code) == (status, 3)
+    assert answer.error.message
+    assert answer.headers["connection"] == "close"
+
+
+def test_h4_the_answer_to_a_head_that_cannot_be_read_comes_after_those_before_it(default: Gateway) -> None:
+    body = BODIES[PROTOBUF]
+    head = f"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: {PROTOBUF}\r\nContent-Length: {len(body)}\r\n\r\n"
+    with RawConnection(address(default, "http")) as connection:
+        connection.send((head.encode() + body) * 2 + b"nonsense\r\n\r\n")
+        assert [connection.answer().status for _ in range(2)] == [200, 200]
+        answer = connection.answer()
+
+    assert (answer.status, answer.error.message) == (400, "the head of the request is not valid HTTP/1.1")
 
 
 @pytest.mark.parametrize("kind", SMUGGLING)
@@ -404,3 +446,11 @@ def test_h12_a_request_whose_end_is_ambiguous_is_400_and_the_connection_ends(def
         connection.send(head.encode() + b"0\r\n\r\n")
         assert connection.answer().status == 400
         assert connection.is_closed()
+
+
+def test_s8_http2_a_header_list_beyond_its_limit_is_refused_and_the_connection_goes_on(default: Gateway) -> None:
+    """h2 answers by itself, and without a body."""
+    with Http2Connection(address(default, "http")) as connection:
+        refused = connection.wait(connection.start(http_headers(x_a="a" * 40_000), end=True))
+        assert (refused.headers[":status"], refused.body) == ("431", b"")
+        assert connection.exchange(http_headers(), BODIES[PROTOBUF]).headers[":status"] == "200"

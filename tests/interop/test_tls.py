@@ -1,7 +1,10 @@
 """TLS on both sides of a gateway: stock clients reach it, it reaches another, and strangers are turned away."""
 
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from http.client import BadStatusLine, HTTPSConnection
 from pathlib import Path
@@ -13,7 +16,7 @@ import trustme
 
 from millrace.gateway import Gateway
 from tests.conformance import doors
-from tests.conformance.gateways import address, configuration, to_grpc, to_http
+from tests.conformance.gateways import address, configuration, to_grpc, to_http, wait_until
 from tests.conformance.messages import GRPC_PATHS, HTTP_PATHS, SIGNALS, request
 from tests.conformance.sink import Sink
 
@@ -25,16 +28,17 @@ class Authority:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
-        authority = trustme.CA()
+        self.folder = folder
+        self.authority = trustme.CA()
         self.ca_file = str(folder / "ca.pem")
-        authority.cert_pem.write_to_path(self.ca_file)
-        self.server = self._issue(authority, folder, "server", "localhost", "127.0.0.1")
-        self.client = self._issue(authority, folder, "client", "client.example")
+        self.authority.cert_pem.write_to_path(self.ca_file)
+        self.server = self.issue("server", "localhost", "127.0.0.1")
+        self.client = self.issue("client", "client.example")
 
-    @staticmethod
-    def _issue(authority: trustme.CA, folder: Path, name: str, *identities: str) -> dict[str, str]:
-        certificate = authority.issue_cert(*identities)
-        files = {"cert_file": str(folder / f"{name}.pem"), "key_file": str(folder / f"{name}.key")}
+    def issue(self, name: str, *identities: str) -> dict[str, str]:
+        """Issue a certificate into files of that name."""
+        certificate = self.authority.issue_cert(*identities)
+        files = {"cert_file": str(self.folder / f"{name}.pem"), "key_file": str(self.folder / f"{name}.key")}
         Path(files["cert_file"]).write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
         certificate.private_key_pem.write_to_path(files["key_file"])
         return files
@@ -163,3 +167,91 @@ def test_a_gateway_sends_nothing_to_a_destination_it_does_not_trust(
 
     assert outcome.code == 503
     assert sink.arrivals == []
+
+
+def rotate(now: dict[str, str], to: dict[str, str]) -> None:
+    """Put another certificate and key where the present ones are, one after the other as a human would."""
+    for kind in ("cert_file", "key_file"):
+        Path(now[kind]).write_bytes(Path(to[kind]).read_bytes())
+
+
+def own_copy(files: dict[str, str], folder: Path) -> dict[str, str]:
+    """Copy a certificate and its key to files that a test may change."""
+    copies = {kind: str(folder / Path(path).name) for kind, path in files.items()}
+    rotate(copies, files)
+    return copies
+
+
+def presented(gateway: Gateway, ca: Authority) -> bytes:
+    """The certificate that a new connection sees."""
+    context = ssl.create_default_context(cafile=ca.ca_file)
+    with (
+        socket.create_connection(address(gateway, "http"), 10) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as secure,
+    ):
+        return secure.getpeercert(binary_form=True) or b""
+
+
+def test_s11_a_rotated_certificate_is_used_for_new_connections_and_no_request_fails(
+    sink: Sink, trusted: Authority, tmp_path: Path
+) -> None:
+    served = own_copy(trusted.server, tmp_path)
+    renewed = trusted.issue("renewed", "localhost", "127.0.0.1")
+    done, answers = threading.Event(), list[int]()
+    context = ssl.create_default_context(cafile=trusted.ca_file)
+
+    def keep_sending() -> None:
+        with closing(HTTPSConnection(*address(gateway, "http"), context=context, timeout=10)) as kept:
+            while not done.is_set():
+                kept.request("POST", HTTP_PATHS["traces"], BODY, {"Content-Type": "application/x-protobuf"})
+                response = kept.getresponse()
+                response.read()
+                answers.extend((response.status, post(gateway, trusted)))
+
+    with serving({"otlp": to_grpc(sink.grpc_url)}, served | {"reload_interval": "20ms"}) as gateway:
+        old = presented(gateway, trusted)
+        with ThreadPoolExecutor(4) as pool:
+            clients = [pool.submit(keep_sending) for _ in range(4)]
+            try:
+                wait_until(lambda: len(answers) > 40, "the load is there")
+                rotate(served, renewed)
+                wait_until(lambda: presented(gateway, trusted) != old, "a new connection sees the new certificate")
+                before = len(answers)
+                wait_until(lambda: len(answers) > before + 40, "the load is still there")
+            finally:
+                done.set()
+        for client in clients:
+            client.result()
+
+    assert set(answers) == {200}
+    assert len(sink.arrivals) == len(answers)
+
+
+def test_s11_files_that_cannot_be_used_leave_the_certificate_in_place(trusted: Authority, tmp_path: Path) -> None:
+    served = own_copy(trusted.server, tmp_path)
+    with serving({"nop": {}}, served | {"reload_interval": "1ms"}) as gateway:
+        old = presented(gateway, trusted)
+        Path(served["key_file"]).write_text("not a key")
+
+        assert [presented(gateway, trusted) for _ in range(5)] == [old] * 5
+
+
+@pytest.fixture
+def untrusted(stranger: Authority, tmp_path: Path) -> dict[str, str]:
+    """The files of a client's certificate that nobody trusts, and that a test may change."""
+    return own_copy(stranger.client, tmp_path)
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http"])
+def test_s11_an_exporter_takes_up_a_new_certificate_of_its_own(
+    demanding: Gateway, sink: Sink, trusted: Authority, untrusted: dict[str, str], protocol: str
+) -> None:
+    kind, exporter = ("otlp", to_grpc) if protocol == "grpc" else ("otlphttp", to_http)
+    tls = {"ca_file": trusted.ca_file, "reload_interval": "1ms"} | untrusted
+    to = exporter(f"https://{demanding.addresses[f'otlp/{protocol}']}", retry_on_failure={"enabled": False})
+    with Gateway(configuration({kind: to | {"tls": tls}})) as first:
+        assert doors.http(first, "traces", BODY).code == 503
+        rotate(untrusted, trusted.client)
+        wait_until(lambda: doors.http(first, "traces", BODY).code == 200, "the destination trusts the gateway")
+
+    assert sink.names("traces") == ["a0", "a1"]

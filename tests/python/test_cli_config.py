@@ -80,3 +80,51 @@ def test_the_schema_is_json() -> None:
 def test_colours_are_used_when_they_are_asked_for() -> None:
     assert "\x1b[31merror:" in millrace("config", "validate", "--color", "always", BAD).err
     assert "\x1b" not in millrace("config", "validate", BAD).err
+
+
+def test_set_wins_over_the_file_and_joins_mappings(good: Path) -> None:
+    result = millrace(
+        "config", "print", "--json", good,
+        "--set", "exporters.otlphttp.timeout=2s",
+        "--set", "exporters.otlphttp.headers={tenant: blue}",
+        "--set", "receivers.otlp.protocols.http.endpoint=localhost:14318",
+        "--set", "service::telemetry::resource::service.name=123",
+        "--set", "service.workers=2",
+        "--set", "service.workers=3",
+    )  # fmt: skip
+
+    printed = json.loads(result.out)
+    exporter = printed["exporters"]["otlphttp"]
+    assert (exporter["timeout"], exporter["endpoint"]) == ("2s", "http://localhost:4318")
+    assert set(exporter["headers"]) == {"authorization", "tenant"}
+    assert printed["receivers"]["otlp"]["protocols"]["http"]["endpoint"] == "localhost:14318"
+    assert printed["service"]["telemetry"]["resource"]["service.name"] == "123"
+    assert printed["service"]["workers"] == 3
+
+
+@pytest.mark.parametrize(
+    ("assignment", "message"),
+    [
+        ("service.wokers=2", '--set: service.wokers: unknown setting\n  hint: did you mean "workers"?'),
+        ("service.workers=two", '--set: service.workers: expected a whole number from 1 to 1024, got "two"'),
+        ("exporters.otlphttp.endpoint.host=a", '--set: exporters.otlphttp.endpoint.host: "endpoint" is not a mapping'),
+        ("service.workers", "--set: expected path=value\n  hint: for example: --set exporters.otlp.timeout=2s"),
+        ("service..workers=1", "--set: expected path=value"),
+    ],
+)
+def test_a_faulty_set_is_an_error_that_names_the_flag(good: Path, assignment: str, message: str) -> None:
+    for command in (("config", "validate", good), ("config", "print", good), ("serve", "--config", good)):
+        result = millrace(*command, "--set", assignment)
+
+        assert result.code == 1
+        assert f"error: {message}" in result.err
+
+
+def test_a_set_may_refer_to_the_environment_and_its_secret_is_not_shown(good: Path) -> None:
+    setting = "exporters.otlphttp.headers.authorization=Bearer ${env:TOKEN}"
+
+    result = millrace("config", "print", "--resolved", good, "--set", setting, environment={"TOKEN": "t0ken"})
+    assert json.loads(result.out)["exporters"]["otlphttp"]["headers"] == {"authorization": "Bearer t0ken"}
+
+    hidden = millrace("config", "print", good, "--set", setting, environment={"TOKEN": "t0ken"})
+    assert "t0ken" not in hidden.out + hidden.err

@@ -3,10 +3,15 @@
 import json
 import signal
 import socket
+import threading
+from contextlib import closing
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
 import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from tests.python.commands import gateway_file, millrace, running
 from tests.python.test_cli_files import a_span, framed
@@ -183,6 +188,62 @@ def test_a_refusal_for_good_is_code_4(tmp_path: Path) -> None:
 
     assert result.code == 4
     assert result.err.startswith("warning: ")
+
+
+def test_a_sink_counts_json_as_it_counts_protobuf(tmp_path: Path) -> None:
+    file = tmp_path / "a.otlp"
+    millrace("gen", "--items", 200, "--batch", 100, "--output", file)
+    with running("sink", "--http", "localhost:0", "--grpc", "none", "--items", 200, "--json") as sink:
+        sent = millrace(
+            "send", file, "--protocol", "http/json", "--endpoint", f"http://{sink.wait_for('http listens on ')}"
+        )
+        result = sink.end()
+
+    report = json.loads(result.out)
+    assert (sent.code, result.code) == (0, 0)
+    assert (report["unique_items"], report["missing_items"], report["malformed_requests"]) == (200, 0, 0)
+    assert report["body_bytes"] > file.stat().st_size  # of the text
+
+
+def test_a_sink_refuses_json_that_is_no_request() -> None:
+    with running("sink", "--http", "localhost:0", "--grpc", "none") as sink:
+        host, _, port = sink.wait_for("http listens on ").partition(":")
+        with closing(HTTPConnection(host, int(port), timeout=10)) as connection:
+            connection.request("POST", "/v1/traces", "{", {"Content-Type": "application/json; charset=utf-8"})
+            answer = connection.getresponse()
+            status = json.loads(answer.read())
+
+    assert (answer.status, answer.headers["Content-Type"]) == (400, "application/json")
+    assert status == {"code": 3, "message": "not an OTLP request"}
+
+
+def test_a_generator_whose_items_are_rejected_in_part_is_code_4() -> None:
+    partial = ExportTraceServiceResponse()
+    partial.partial_success.rejected_spans = 3
+
+    class Rejecting(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            body = partial.SerializeToString()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/x-protobuf")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Rejecting) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        endpoint = f"http://127.0.0.1:{server.server_address[1]}"
+        result = millrace("gen", "--endpoint", endpoint, "--items", 100, "--batch", 100, "--rate", 0)
+        server.shutdown()
+
+    assert result.code == 4
+    assert "rejected   3 items, by partial success" in result.out
 
 
 def test_a_failure_that_passes_is_repeated(tmp_path: Path) -> None:

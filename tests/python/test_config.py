@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from millrace.errors import ConfigError
 from millrace.exporter import grpc_endpoint
 from millrace.gateway.config import Configuration, load, printing, reference, schema
 from millrace.gateway.config.catalog import SECTIONS
@@ -163,9 +164,28 @@ def test_what_has_no_effect_is_a_warning(from_text: Loader) -> None:
     assert warned == [
         "receivers.otlp.protocols.grpc.endpoint",
         "receivers.otlp.protocols.grpc.keepalive.server_parameters.time",
+        "exporters.otlphttp/3.headers",
         "exporters.debug.sampling_initial",
         "exporters.file/unused",
     ]
+
+
+def test_s17_headers_for_the_backends_of_several_signals_are_warned_of(from_text: Loader) -> None:
+    text = """
+receivers: {otlp: {protocols: {http: }}}
+exporters:
+  otlphttp:
+    endpoint: https://a.example
+    traces_endpoint: https://a.example/t
+    logs_endpoint: https://b.example:4318/l?key=s3cret
+    headers: {authorization: s3cret}
+service: {pipelines: {traces: {receivers: [otlp], exporters: [otlphttp]}}}
+"""
+    (warning,) = from_text(text).warnings
+    assert warning.message == "they are sent to all of https://a.example, https://b.example:4318"
+    assert warning.setting == "exporters.otlphttp.headers"
+    assert "s3cret" not in printing.to_yaml(from_text(text))
+    assert from_text(text.replace("b.example:4318", "a.example")).warnings == ()
 
 
 def test_a_batch_processor_without_settings_is_adaptive(from_text: Loader) -> None:
@@ -337,3 +357,32 @@ def test_the_reference_lists_every_component() -> None:
 
     for components in SECTIONS.values():
         assert all(f"### `{component.kind}`" in page for component in components)
+
+
+@pytest.mark.parametrize("names", [("a", "link"), ("link", "hard"), ("folder/a", "a"), ("new", "folder/new")])
+def test_one_file_is_one_file_under_all_of_its_names(from_text: Loader, tmp_path: Path, names: tuple[str, str]) -> None:
+    (tmp_path / "a").touch()
+    (tmp_path / "link").symlink_to("a")
+    (tmp_path / "hard").hardlink_to(tmp_path / "a")
+    (tmp_path / "folder").symlink_to(".")
+
+    with pytest.raises(ConfigError) as caught:
+        from_text(two_files(*(tmp_path / name for name in names)))
+
+    (problem,) = caught.value.problems
+    assert problem.setting == "exporters.file/2.path"
+    assert problem.message == "exporters.file/1.path on line 3 writes to the same file"
+
+
+def test_two_exporters_may_write_to_one_device(from_text: Loader) -> None:
+    assert from_text(two_files("/dev/null", "/dev/null")).warnings == ()
+
+
+def two_files(one: object, other: object) -> str:
+    """A configuration with two file exporters."""
+    return f"""receivers: {{otlp: {{protocols: {{http: }}}}}}
+exporters:
+  file/1: {{path: "{one}"}}
+  file/2: {{path: "{other}"}}
+service: {{pipelines: {{traces: {{receivers: [otlp], exporters: [file/1, file/2]}}}}}}
+"""

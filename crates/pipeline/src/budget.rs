@@ -5,6 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// Spare memory below this part of what is held is not worth a copy.
+const SPARE_PART: usize = 16;
+
 /// How many bytes of telemetry may be held at once, shared by all receivers and workers.
 ///
 /// A reservation travels inside the [`Bytes`] that it pays for, so the budget is free again exactly
@@ -27,14 +30,14 @@ pub struct Reservation {
 pub struct Exhausted;
 
 /// Bytes together with the part of the budget they use up.
-struct Held {
-    bytes: Vec<u8>,
+struct Held<B> {
+    bytes: B,
     _permit: OwnedSemaphorePermit,
 }
 
-impl AsRef<[u8]> for Held {
+impl<B: AsRef<[u8]>> AsRef<[u8]> for Held<B> {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_ref()
     }
 }
 
@@ -114,8 +117,19 @@ impl Reservation {
 
     /// Ties the reservation, cut to the real size, to the bytes it was made for.
     #[must_use]
-    pub fn hold(mut self, bytes: Vec<u8>) -> Bytes {
-        drop(self.permit.split(self.bytes().saturating_sub(bytes.len())));
+    pub fn hold(self, mut bytes: Vec<u8>) -> Bytes {
+        // Spare memory would be held uncounted for as long as the bytes are.
+        if bytes.capacity() - bytes.len() > bytes.len() / SPARE_PART {
+            bytes.shrink_to_fit();
+        }
+        self.tie(bytes)
+    }
+
+    /// The same for bytes that nothing can be cut from.
+    #[must_use]
+    pub fn tie(mut self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
+        let spare = self.bytes().saturating_sub(bytes.as_ref().len());
+        drop(self.permit.split(spare));
         Bytes::from_owner(Held {
             bytes,
             _permit: self.permit,

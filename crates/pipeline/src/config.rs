@@ -152,6 +152,8 @@ pub struct ServerTls {
     pub client_ca_file: Option<String>,
     /// `1.2` or `1.3`.
     pub min_version: String,
+    /// How long the files are believed; for ever where it is absent.
+    pub reload_interval_ms: Option<u64>,
 }
 
 /// A step between receiver and exporters.
@@ -257,6 +259,8 @@ pub struct ClientTls {
     pub insecure_skip_verify: bool,
     /// `1.2` or `1.3`.
     pub min_version: String,
+    /// How long the files are believed; for ever where it is absent.
+    pub reload_interval_ms: Option<u64>,
 }
 
 /// `retry_on_failure`.
@@ -307,6 +311,8 @@ pub struct FileExporter {
     pub append: bool,
     /// Longest time that written data may stay in this process.
     pub flush_interval_ms: u64,
+    /// True: data is acknowledged when it is on the disk, and not only in the system's memory.
+    pub fsync: bool,
 }
 
 /// The `debug` exporter.

@@ -6,6 +6,7 @@
 //! component per file; `graph` connects them as the configuration says and `run` keeps them alive.
 //! `self_metrics` and `status_server` tell the outside how it goes. `engine` runs receivers of this process's own telemetry
 //! and their exporters in one thread, which a fork leaves usable.
+pub mod allocator;
 pub mod batch;
 pub mod budget;
 pub mod component;

@@ -17,7 +17,7 @@ use crate::config::{Config, Extension, OtlpReceiver, Processor, Receiver, StartE
 use crate::graph::{Graph, Shared};
 use crate::log::{Level, Log};
 use crate::net::tls;
-use crate::receivers::{Endpoint, Intake, Limits, Listener};
+use crate::receivers::{Endpoint, Intake, Limits, Listener, Windows};
 use crate::self_metrics::{self, Observed};
 use crate::status_server::{self, Page};
 
@@ -59,9 +59,10 @@ struct Blueprint {
     head: Duration,
     max_connection_age: Option<Duration>,
     max_concurrent_streams: u32,
-    tls: Option<Arc<rustls::ServerConfig>>,
+    tls: Option<Arc<tls::ServerTlsFiles>>,
     places: Arc<Semaphore>,
     connections: Arc<Semaphore>,
+    windows: Windows,
 }
 
 impl Gateway {
@@ -191,6 +192,7 @@ fn bind(config: &Config) -> Result<Bound, StartError> {
     let workers = config.workers.max(1);
     let mut sockets: Vec<Sockets> = (0..workers).map(|_| Sockets::default()).collect();
     let mut addresses = BTreeMap::new();
+    let windows = Windows::beside(budget_bytes(config));
     for (id, Receiver::Otlp(receiver)) in &config.receivers {
         if !config
             .pipelines
@@ -199,7 +201,7 @@ fn bind(config: &Config) -> Result<Bound, StartError> {
         {
             continue;
         }
-        for (protocol, endpoint, blueprint) in blueprints(id, receiver, config)? {
+        for (protocol, endpoint, blueprint) in blueprints(id, receiver, config, &windows)? {
             let setting = format!("receivers.{id}.protocols.{protocol}.endpoint");
             let listeners = Listener::bind(&setting, &endpoint, workers)?;
             for (worker, listener) in sockets.iter_mut().zip(listeners) {
@@ -249,6 +251,7 @@ fn blueprints(
     id: &str,
     receiver: &OtlpReceiver,
     config: &Config,
+    windows: &Windows,
 ) -> Result<Vec<Protocol>, StartError> {
     let places = Arc::new(Semaphore::new(
         receiver
@@ -283,12 +286,13 @@ fn blueprints(
             tls,
             places: Arc::clone(&places),
             connections: Arc::clone(&connections),
+            windows: windows.clone(),
         })
     };
     let tls_of = |protocol: &str, tls: &Option<_>| {
         let setting = format!("receivers.{id}.protocols.{protocol}.tls");
         tls.as_ref()
-            .map(|tls| tls::server_config(&setting, tls))
+            .map(|tls| tls::server_files(&setting, tls).map(Arc::new))
             .transpose()
     };
     let mut found = Vec::new();
@@ -422,6 +426,7 @@ impl Worker {
             max_connection_age: blueprint.max_connection_age,
             tls: blueprint.tls.clone(),
             connections: Arc::clone(&blueprint.connections),
+            windows: blueprint.windows.clone(),
         }
     }
 }

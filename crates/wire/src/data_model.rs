@@ -35,7 +35,7 @@ pub fn reject_invalid(signal: Signal, request: &[u8]) -> Rejected {
             Signal::Profiles => profile::Dictionary::of(request),
             _ => profile::Dictionary::default(),
         },
-        kept: Splice::new(request),
+        kept: Splice::new(request, request.len()),
         envelopes: Vec::new(),
         has_temporality: true,
         items: 0,
@@ -118,7 +118,7 @@ impl<'a> Visitor<'a> for Sieve<'a> {
             kept: 0,
             rejected: 0,
         });
-        self.kept.open(field.number);
+        self.kept.open(field.number, content.len());
         for inner in Fields::new(content).filter(|inner| !node.is_inner(inner)) {
             self.kept.copy(inner.bytes);
         }

@@ -1,6 +1,7 @@
 //! Changes one attribute throughout a request by splicing bytes: nothing is decoded, all else stays as it is.
 
 mod attributes;
+mod occurrences;
 mod profile;
 
 use attributes::Edit;
@@ -8,7 +9,7 @@ use attributes::Edit;
 use crate::Signal;
 use crate::encode::AttributeValue;
 use crate::envelope::Envelope;
-use crate::field::{Fields, Value};
+use crate::field::Fields;
 use crate::splice::Splice;
 use crate::validate::metric::Arm;
 
@@ -53,9 +54,9 @@ pub fn edit_attribute(
     key: &str,
     value: Option<&AttributeValue>,
 ) -> Vec<u8> {
-    let mut edit = Edit::new(action, key, value);
+    let mut edit = Edit::new(request, action, key, value);
     if signal == Signal::Profiles {
-        edit.find_in_dictionary(request);
+        edit.find_in_dictionary();
         if level == Level::Item {
             return profile::copy_edited(request, &edit);
         }
@@ -91,7 +92,7 @@ pub fn edit_attribute(
         ],
         _ => return request.to_vec(),
     };
-    let mut out = Splice::new(request);
+    let mut out = edit.splice();
     copy_edited(&mut out, request, path, &edit);
     out.finish()
 }
@@ -113,6 +114,19 @@ enum Step {
     Description { attributes: u32 },
 }
 
+impl Step {
+    /// Whether the way leads into the submessages in the field with this number.
+    #[inline]
+    const fn leads_into(self, number: u32) -> bool {
+        match self {
+            Self::Into(into) => number == into,
+            Self::Points => Arm::from_number(number).is_some(),
+            Self::Holders { number: held, .. } => number == held,
+            Self::Description { .. } => number == Envelope::DESCRIPTION,
+        }
+    }
+}
+
 /// Copies a message to `out`, with the attributes edited that the path leads to.
 fn copy_edited(out: &mut Splice<'_>, message: &[u8], path: &[Step], edit: &Edit<'_>) {
     let Some((step, below)) = path.split_first() else {
@@ -121,30 +135,29 @@ fn copy_edited(out: &mut Splice<'_>, message: &[u8], path: &[Step], edit: &Edit<
     if let Step::Description { attributes } = *step {
         return edit.copy_description(out, message, attributes);
     }
-    for field in Fields::new(message) {
-        let (Value::Delimited(content), number) = (field.value, field.number) else {
-            out.copy(field.bytes);
-            continue;
+    let mut fields = Fields::new(message);
+    loop {
+        let (passed, field) = fields.next_child(|number| step.leads_into(number));
+        out.copy(passed);
+        let Some(field) = field else {
+            return;
         };
-        match *step {
-            Step::Holders { number, attributes } if number == field.number => {
-                edit.copy_holder(out, &field, attributes);
-            }
-            Step::Into(into) if into == number => {
-                out.open(number);
-                copy_edited(out, content, below, edit);
-                out.close();
-            }
-            Step::Points if let Some(arm) = Arm::from_number(number) => {
-                out.open(number);
+        if let Step::Holders { attributes, .. } = *step {
+            edit.copy_holder(out, &field, attributes);
+            continue;
+        }
+        let content = field.value.delimited();
+        out.open(field.number, edit.expected_length(content));
+        match Arm::from_number(field.number) {
+            Some(arm) if matches!(step, Step::Points) => {
                 let holders = Step::Holders {
                     number: Arm::DATA_POINTS >> 3,
                     attributes: arm.point_attributes(),
                 };
                 copy_edited(out, content, &[holders], edit);
-                out.close();
             }
-            _ => out.copy(field.bytes),
+            _ => copy_edited(out, content, below, edit),
         }
+        out.close();
     }
 }

@@ -98,6 +98,37 @@ impl<'a> Fields<'a> {
         Some(content)
     }
 
+    /// Passes over fields up to the next delimited one with a wanted number: all bytes in front of it, and that field.
+    #[inline]
+    pub(crate) fn next_child(
+        &mut self,
+        is_wanted: impl Fn(u32) -> bool,
+    ) -> (&'a [u8], Option<RawField<'a>>) {
+        let start = self.rest;
+        loop {
+            // Names, descriptions, flags: what is mostly passed over is short.
+            while let [tag @ ..0x80, length @ ..0x80, rest @ ..] = self.rest {
+                let passed = match tag & 7 {
+                    DELIMITED if !is_wanted(u32::from(tag >> 3)) => usize::from(*length),
+                    VARINT => 0,
+                    _ => break,
+                };
+                let Some(rest) = rest.get(passed..) else {
+                    break;
+                };
+                self.rest = rest;
+            }
+            let passed = start.len() - self.rest.len();
+            let field = self.next();
+            let is_child = field.is_none_or(|field| {
+                is_wanted(field.number) && matches!(field.value, Value::Delimited(_))
+            });
+            if is_child {
+                return (start.get(..passed).unwrap_or_default(), field);
+            }
+        }
+    }
+
     /// What has not been read yet.
     #[must_use]
     #[inline]
@@ -116,6 +147,19 @@ impl<'a> Iterator for Fields<'a> {
     )]
     fn next(&mut self) -> Option<RawField<'a>> {
         let start = self.rest;
+        // Envelopes and their content are delimited, under numbers below 16: a short way for these.
+        if let [tag @ ..0x80, after @ ..] = start
+            && tag & 7 == DELIMITED
+        {
+            let (length, rest) = varint::read(after)?;
+            let (value, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+            self.rest = rest;
+            return Some(RawField {
+                number: u32::from(tag >> 3),
+                value: Value::Delimited(value),
+                bytes: start.get(..start.len() - rest.len())?,
+            });
+        }
         let (tag, after_tag) = varint::read(start)?;
         let (value, rest) = read_value(tag, after_tag)?;
         self.rest = rest;

@@ -19,7 +19,7 @@ use crate::{Error, Signal};
 ///
 /// - Keys are lowerCamelCase. Every other key is unknown and passed over with its value, which may nest 200 levels deep.
 /// - `traceId`, `spanId` and `parentSpanId` are 32 or 16 hexadecimal digits of either case; `""` is no id. Other bytes are
-///   base64 in the standard or the URL-safe alphabet, padded or not. `profileId` may be 32 hexadecimal digits as well.
+///   base64 in the standard or the URL-safe alphabet, padded or not. `profileId` may be either.
 /// - Enums are integers, as OTLP demands. The name of a value is refused, and the error says which integer to write.
 ///   Numbers that this version does not know are kept.
 /// - Integers may be numbers or strings and keep all their 64 bits; `1.0` and `1e3` are integers, `1.5` is not.
@@ -34,7 +34,7 @@ pub fn request_from_json(signal: Signal, json: &[u8]) -> Result<Vec<u8>, Error> 
 
 /// Translates a request that [`validate`](crate::validate()) has accepted to OTLP/JSON, on one line.
 ///
-/// 64-bit integers are strings, enums are integers, ids are lower-case hexadecimal, other bytes are base64. Fields come in
+/// 64-bit integers are strings, enums are integers, ids, those of profiles too, are lower-case hexadecimal, other bytes are base64. Fields come in
 /// the order of the bytes. Submessages that occur in pieces are merged and the last value of a scalar counts, as
 /// protobuf has it. Unknown protobuf fields have no name and cannot be written; they are left out.
 #[must_use]

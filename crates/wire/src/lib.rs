@@ -10,6 +10,7 @@ pub mod error;
 pub mod field;
 mod json;
 mod key_value;
+mod nested;
 mod request;
 mod response;
 pub mod schema;

@@ -113,6 +113,8 @@ struct Splitter<'a> {
     limit: Limit,
     part: Splice<'a>,
     items: usize,
+    /// How long the part probably gets: as long as the one before it.
+    expected: usize,
     /// How many of the envelopes on the path are open in the part.
     opened: usize,
     path: Vec<Enclosing>,
@@ -126,6 +128,7 @@ struct Splitter<'a> {
 /// An envelope on the way to the item.
 struct Enclosing {
     number: u32,
+    length: usize,
     kept_before: usize,
     kept_after: usize,
 }
@@ -138,8 +141,12 @@ impl<'a> Splitter<'a> {
             .collect();
         Self {
             limit,
-            part: Splice::new(request),
+            part: Splice::new(request, 0),
             items: 0,
+            expected: match limit {
+                Limit::Items(_) => request.len(),
+                Limit::Bytes(limit) => limit.min(request.len()),
+            },
             opened: 0,
             path: Vec::new(),
             kept_of_request: kept.len(),
@@ -152,12 +159,14 @@ impl<'a> Splitter<'a> {
     /// Opens what is on the path and not yet open.
     fn open(&mut self) {
         if self.part.is_empty() {
+            self.part.reserve(self.expected);
             for field in self.kept.iter().take(self.kept_of_request) {
                 self.part.copy(field);
             }
         }
         for enclosing in self.path.iter().skip(self.opened) {
-            self.part.open(enclosing.number);
+            self.part
+                .open(enclosing.number, enclosing.length.min(self.expected));
             for field in self
                 .kept
                 .get(enclosing.kept_before..enclosing.kept_after)
@@ -180,7 +189,10 @@ impl<'a> Splitter<'a> {
     /// Ends the part, where it has items, and begins the next.
     fn end_part(&mut self) {
         if self.items > 0 {
-            self.parts.push(self.part.finish());
+            let mut part = self.part.finish();
+            part.shrink_to_fit();
+            self.expected = part.len();
+            self.parts.push(part);
         }
         self.items = 0;
         self.opened = 0;
@@ -202,6 +214,7 @@ impl<'a> Visitor<'a> for Splitter<'a> {
         );
         self.path.push(Enclosing {
             number: field.number,
+            length: content.len(),
             kept_before,
             kept_after: self.kept.len(),
         });

@@ -115,6 +115,8 @@ pub enum Kind {
     Bytes,
     /// `bytes` of a trace or span id: hexadecimal in OTLP/JSON, where other bytes are base64.
     Id,
+    /// `bytes` of a profile's id: written as hexadecimal, read in either form.
+    ProfileId,
     /// An enum; unknown numbers are kept.
     Enum(&'static Enum),
     /// A submessage.
@@ -134,7 +136,7 @@ impl Kind {
             | Self::Bool
             | Self::Enum(_) => 0,
             Self::Double | Self::Fixed64 | Self::Sfixed64 => 1,
-            Self::String | Self::Bytes | Self::Id | Self::Message(_) => 2,
+            Self::String | Self::Bytes | Self::Id | Self::ProfileId | Self::Message(_) => 2,
             Self::Fixed32 => 5,
         }
     }

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from millrace.cli.codes import USAGE
 
-__all__ = ["Parser", "add_color", "add_json", "count_of", "duration_s", "header"]
+__all__ = ["Parser", "add_color", "add_json", "add_set", "count_of", "duration_s", "header"]
 
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ms|us|s|m|h)")
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3_600.0}
@@ -63,6 +63,18 @@ def add_color(parser: Parser) -> None:
     """Add `--color`, which every command has."""
     parser.add_argument(
         "--color", choices=("auto", "always", "never"), default="auto", help="colours; auto means on a terminal"
+    )
+
+
+def add_set(parser: Parser) -> None:
+    """Add `--set`, which every command has that reads a configuration."""
+    parser.add_argument(
+        "--set",
+        dest="overrides",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help="a setting that wins over the file, such as exporters.otlp.timeout=2s; may be repeated",
     )
 
 

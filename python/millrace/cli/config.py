@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from millrace.cli.arguments import Parser, add_color, add_json
+from millrace.cli.arguments import Parser, add_color, add_json, add_set
 from millrace.cli.codes import DONE, FAILED
 from millrace.cli.terminal import Terminal
 
@@ -16,6 +16,7 @@ HELP = "validate, print or describe a configuration"
 _EPILOG = """\
 examples:
   millrace config validate gateway.yaml            every error with its line; exit code 1 when there is one
+  millrace config validate gateway.yaml --set service.workers=2
   millrace config print gateway.yaml               with every default; headers and other secrets are hidden
   millrace config print --resolved gateway.yaml    what the engine reads, secrets included
   millrace config schema > gateway.schema.json     JSON Schema, for the completion of an editor
@@ -29,12 +30,14 @@ def configure(parser: Parser) -> None:
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", dest="verb", required=True)
     validate = verbs.add_parser("validate", help="report every error and warning", epilog=_EPILOG)
     validate.add_argument("file", help="YAML, or JSON when it ends in .json")
+    add_set(validate)
     add_json(validate)
     add_color(validate)
     validate.set_defaults(run=_validate)
     printing = verbs.add_parser("print", help="print it with every default", epilog=_EPILOG)
     printing.add_argument("file", help="YAML, or JSON when it ends in .json")
     printing.add_argument("--resolved", action="store_true", help="print what the engine reads, secrets included")
+    add_set(printing)
     add_json(printing)
     add_color(printing)
     printing.set_defaults(run=_print)
@@ -53,7 +56,7 @@ def _validate(arguments: argparse.Namespace) -> int:
     errors: tuple[Problem, ...] = ()
     warnings: tuple[Problem, ...] = ()
     try:
-        warnings = load(arguments.file).warnings
+        warnings = load(arguments.file, overrides=arguments.overrides).warnings
     except ConfigError as error:
         errors = error.problems
     if arguments.json:
@@ -72,7 +75,7 @@ def _validate(arguments: argparse.Namespace) -> int:
 def _print(arguments: argparse.Namespace) -> int:
     from millrace.gateway.config import load, printing
 
-    configuration = load(arguments.file)
+    configuration = load(arguments.file, overrides=arguments.overrides)
     terminal = Terminal(arguments.color)
     for problem in configuration.warnings:
         terminal.warn(str(problem))

@@ -26,6 +26,9 @@ Exit codes: 0 everything was taken, 1 something was given up, 3 nobody answers, 
 _REJECTED = ("destination_refused", "partial_success")
 
 
+_PROXIES = ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy")
+
+
 def configure(parser: Parser) -> None:
     """Add the arguments."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="files to send; - is standard input, as --from says")
@@ -131,12 +134,16 @@ def _exporter(arguments: argparse.Namespace) -> "dict[str, Any]":
 
 
 def _reachable(url: str, timeout_s: float, terminal: Terminal) -> bool:
-    """Connect once: a wrong endpoint is said at once and not after all retries."""
+    """Connect once: a wrong endpoint is said at once and not after all retries. A proxy may reach what we cannot."""
+    import os
     import socket
 
     from millrace.exporter import parse_url
+    from millrace.gateway.config.endpoints import is_loopback
 
     parsed = parse_url(url)
+    if any(map(os.environ.get, _PROXIES)) and not is_loopback(parsed.host):
+        return True
     port = parsed.port or (443 if parsed.scheme == "https" else 80)
     try:
         socket.create_connection((parsed.host.strip("[]"), port), timeout_s or None).close()

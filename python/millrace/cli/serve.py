@@ -6,7 +6,7 @@ service.shutdown_timeout, and a table says what became of everything. A second s
 
 import argparse
 
-from millrace.cli.arguments import Parser, add_color, add_json
+from millrace.cli.arguments import Parser, add_color, add_json, add_set
 from millrace.cli.codes import DONE, INTERRUPTED
 from millrace.cli.terminal import Terminal, table
 
@@ -24,6 +24,7 @@ _EPILOG = """\
 examples:
   millrace serve --config gateway.yaml
   millrace serve --config gateway.yaml --workers 4
+  millrace serve --config gateway.yaml --set exporters.otlp.endpoint=localhost:14317 --set service.budget_mib=64
   MILLRACE_SERVE_CONFIG=gateway.yaml millrace serve
 
 the smallest configuration:
@@ -36,6 +37,7 @@ the smallest configuration:
 def configure(parser: Parser) -> None:
     """Add the arguments."""
     parser.add_argument("--config", "-c", required=True, metavar="FILE", help="YAML, or JSON when it ends in .json")
+    add_set(parser)
     parser.add_argument("--workers", type=int, metavar="N", help="threads, instead of service.workers")
     parser.add_argument("--quiet", "-q", action="store_true", help="do not say what goes where")
     add_json(parser)
@@ -48,11 +50,12 @@ def run(arguments: argparse.Namespace) -> int:
     """Run it."""
     import signal
 
+    from millrace import _native
     from millrace.gateway import Gateway
     from millrace.gateway.config import load
 
     terminal = Terminal(arguments.color)
-    configuration = load(arguments.config)
+    configuration = load(arguments.config, overrides=arguments.overrides)
     for problem in configuration.warnings:
         terminal.warn(str(problem))
     if arguments.workers is not None:
@@ -62,6 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     # Blocked before the gateway's threads start, so that they inherit it: only this thread hears of a signal.
     signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    _native.keep_freed_memory()
     gateway = Gateway(configuration).start()
     if not arguments.quiet:
         _introduce(gateway, configuration, terminal)
@@ -90,8 +94,10 @@ def _introduce(gateway: "Gateway", configuration: "Configuration", terminal: Ter
 
 
 def _target(name: str, exporter: "dict[str, Any]", signal: str) -> str:
+    from millrace.gateway.config.endpoints import without_query
+
     where = exporter.get("path") or exporter.get("urls", {}).get(signal) or exporter.get("endpoint")
-    return f"{name} ({where})" if where else name
+    return f"{name} ({without_query(where)})" if where else name
 
 
 def _stop(gateway: "Gateway", signals: "set[Signals]") -> "StopReport":

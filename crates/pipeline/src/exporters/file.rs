@@ -2,8 +2,8 @@
 //!
 //! A thread of its own converts, compresses and writes, so that a slow disk delays nobody but the clients of
 //! this file. While it writes, batches wait (within the process's byte budget), and the next write takes them
-//! together; a batch is acknowledged when the system has its bytes. Nothing ever waits in this process for
-//! `flush_interval`. With compression, each write is one whole gzip member or zstd frame: files of such are
+//! together; a batch is acknowledged when the disk has its bytes (`fsync`, once for all that were written together)
+//! or, without `fsync`, when the system has them. Nothing ever waits in this process for `flush_interval`. With compression, each write is one whole gzip member or zstd frame: files of such are
 //! valid at every moment, and a crash cannot spoil what comes after it.
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
@@ -55,6 +55,7 @@ struct Writer {
     file: File,
     json: bool,
     coding: Coding,
+    fsync: bool,
     /// Where the last whole write ended; `None` where the destination has no length, such as a pipe.
     length: Option<u64>,
     buffer: Vec<u8>,
@@ -212,10 +213,14 @@ impl Writer {
         let file = options.open(&settings.path).map_err(unusable)?;
         let metadata = file.metadata().map_err(unusable)?;
         let length = metadata.is_file().then_some(metadata.len());
+        if settings.fsync && length.is_some() {
+            keep_name(&settings.path).map_err(unusable)?;
+        }
         Ok(Self {
             file,
             json,
             coding,
+            fsync: settings.fsync,
             length,
             buffer: Vec::new(),
         })
@@ -244,7 +249,11 @@ impl Writer {
             let plain = Bytes::from(std::mem::take(&mut self.buffer));
             self.buffer = compress(self.coding, None, &[plain]).map_err(io::Error::other)?;
         }
-        let outcome = self.file.write_all(&self.buffer);
+        let mut outcome = self.file.write_all(&self.buffer);
+        if self.fsync && self.length.is_some() {
+            outcome =
+                outcome.and_then(|()| self.file.sync_data().map_err(|error| unconfirmed(&error)));
+        }
         if let Some(length) = &mut self.length {
             match &outcome {
                 Ok(()) => *length += self.buffer.len() as u64,
@@ -253,5 +262,22 @@ impl Writer {
             }
         }
         outcome
+    }
+}
+
+fn unconfirmed(error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("fsync failed: {error}"))
+}
+
+/// A file that was made just now is found after a power failure only when its folder is on the disk, too.
+fn keep_name(path: &str) -> io::Result<()> {
+    let folder = std::fs::canonicalize(path)?;
+    let Some(folder) = folder.parent() else {
+        return Ok(());
+    };
+    match File::open(folder)?.sync_all() {
+        // Some file systems keep names by themselves and know no fsync of folders.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        outcome => outcome,
     }
 }

@@ -11,12 +11,13 @@ use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use millrace_wire::{Signal, field};
+use millrace_wire::{Signal, Status};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::sink::{Hang, Refuse, Shared};
+use super::sink_tally::RequestBytes;
 use crate::net::compression::{Coding, decompress};
 
 /// Windows and frames so large that no sender ever waits for permission to go on.
@@ -108,16 +109,22 @@ async fn over_http(shared: &Shared, request: Request<Incoming>) -> Response<Sink
     let signal =
         Signal::from_http_path(request.uri().path()).filter(|_| request.method() == Method::POST);
     let coding = coding(request.headers(), "content-encoding");
+    let framing = if is_json(request.headers()) {
+        Framing::Json
+    } else {
+        Framing::Protobuf
+    };
     let verdict = match signal {
-        Some(signal) => judge(shared, signal, coding, 0, request.into_body()).await,
+        Some(signal) => judge(shared, signal, coding, framing, request.into_body()).await,
         None => Verdict::Unknown,
     };
-    let mut response = Response::new(Full::new(Bytes::new()).boxed());
+    let (media_type, ok) = match framing {
+        Framing::Json => ("application/json", "{}"),
+        _ => ("application/x-protobuf", ""),
+    };
+    let mut response = Response::new(Full::new(Bytes::from_static(ok.as_bytes())).boxed());
     let headers = response.headers_mut();
-    headers.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/x-protobuf"),
-    );
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
     let (status, message) = match &verdict {
         Verdict::Ok => return response,
         Verdict::Unknown => (404, "no such path here"),
@@ -130,8 +137,16 @@ async fn over_http(shared: &Shared, request: Request<Incoming>) -> Response<Sink
         }
     };
     *response.status_mut() = http::StatusCode::from_u16(status).unwrap_or_default();
-    let mut body = Vec::new();
-    field::push_delimited(&mut body, 2, message.as_bytes()); // google.rpc.Status.message
+    let details = Status {
+        code: grpc_code(status),
+        message: message.to_owned(),
+        retry_delay: None,
+        bad_request: None,
+    };
+    let body = match framing {
+        Framing::Json => details.to_json(),
+        _ => details.encode(),
+    };
     *response.body_mut() = Full::new(Bytes::from(body)).boxed();
     response
 }
@@ -140,7 +155,7 @@ async fn over_grpc(shared: &Shared, request: Request<Incoming>) -> Response<Sink
     let signal = Signal::from_grpc_path(request.uri().path());
     let coding = coding(request.headers(), "grpc-encoding");
     let verdict = match signal {
-        Some(signal) => judge(shared, signal, coding, PREFIX, request.into_body()).await,
+        Some(signal) => judge(shared, signal, coding, Framing::Grpc, request.into_body()).await,
         None => Verdict::Unknown,
     };
     let (code, message) = match &verdict {
@@ -164,6 +179,22 @@ async fn over_grpc(shared: &Shared, request: Request<Incoming>) -> Response<Sink
     response
 }
 
+/// In what a request is wrapped beside its compression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Framing {
+    Protobuf,
+    Json,
+    Grpc,
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE);
+    let media_type = value
+        .and_then(|value| value.to_str().ok()?.split(';').next())
+        .unwrap_or_default();
+    media_type.trim().eq_ignore_ascii_case("application/json")
+}
+
 fn coding(headers: &HeaderMap, name: &str) -> Option<Coding> {
     match headers.get(name) {
         None => Some(Coding::Identity),
@@ -172,7 +203,7 @@ fn coding(headers: &HeaderMap, name: &str) -> Option<Coding> {
 }
 
 /// The code that OTLP's table puts beside an HTTP status.
-fn grpc_code(status: u16) -> u32 {
+fn grpc_code(status: u16) -> i32 {
     match status {
         400 => 3,
         401 => 16,
@@ -189,7 +220,7 @@ async fn judge(
     shared: &Shared,
     signal: Signal,
     coding: Option<Coding>,
-    prefix: usize,
+    framing: Framing,
     body: Incoming,
 ) -> Verdict {
     let arrival = Instant::now();
@@ -217,14 +248,17 @@ async fn judge(
     if let Some(refuse) = refusal(shared) {
         return Verdict::Refused(refuse);
     }
-    let message = body.get(prefix..).unwrap_or_default();
-    let is_plain = coding == Coding::Identity || (prefix > 0 && body.first() == Some(&0));
+    let is_grpc = framing == Framing::Grpc;
+    let message = body
+        .get(if is_grpc { PREFIX } else { 0 }..)
+        .unwrap_or_default();
+    let is_plain = coding == Coding::Identity || (is_grpc && body.first() == Some(&0));
     let counted = if is_plain {
-        count(shared, signal, message, message.len())
+        count(shared, signal, framing, message, message.len())
     } else {
         decompress(coding, message, shared.max_request_bytes)
             .ok()
-            .and_then(|request| count(shared, signal, &request, message.len()))
+            .and_then(|plain| count(shared, signal, framing, &plain, message.len()))
     };
     let Some(items) = counted else {
         return Verdict::Malformed("not an OTLP request");
@@ -248,14 +282,35 @@ fn refusal(shared: &Shared) -> Option<Refuse> {
     Some(refuse)
 }
 
-fn count(shared: &Shared, signal: Signal, request: &[u8], wire_bytes: usize) -> Option<u64> {
+fn count(
+    shared: &Shared,
+    signal: Signal,
+    framing: Framing,
+    plain: &[u8],
+    wire_bytes: usize,
+) -> Option<u64> {
+    let bytes = RequestBytes {
+        wire: wire_bytes,
+        body: plain.len(),
+    };
+    let translated;
+    let request = if framing == Framing::Json {
+        let Ok(request) = millrace_wire::request_from_json(signal, plain) else {
+            shared.state().tally.malformed();
+            return None;
+        };
+        translated = request;
+        &*translated
+    } else {
+        plain
+    };
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let counted = shared
         .state()
         .tally
-        .accept(signal, request, wire_bytes, since.as_nanos() as u64);
+        .accept(signal, request, bytes, since.as_nanos() as u64);
     shared.notify();
     counted.ok()
 }

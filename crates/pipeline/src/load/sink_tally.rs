@@ -38,6 +38,15 @@ struct Span {
     end: u64,
 }
 
+/// The size of a request as it came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RequestBytes {
+    /// Before decompression.
+    pub(super) wire: usize,
+    /// After it.
+    pub(super) body: usize,
+}
+
 impl Tally {
     /// Notes that a request begins to arrive.
     pub(super) fn arrive(&mut self, now: Instant) {
@@ -45,12 +54,12 @@ impl Tally {
         self.last_arrival = Some(now);
     }
 
-    /// Counts the items of an accepted request, which took `wire_bytes` before decompression; returns how many.
+    /// Counts the items of an accepted request, however it came; returns how many.
     pub(super) fn accept(
         &mut self,
         signal: Signal,
         request: &[u8],
-        wire_bytes: usize,
+        bytes: RequestBytes,
         unix_nano: u64,
     ) -> Result<u64, Malformed> {
         let mut items = 0;
@@ -92,8 +101,8 @@ impl Tally {
         let report = self.signals.entry(signal).or_default();
         report.requests += 1;
         report.items += items;
-        self.wire_bytes += wire_bytes as u64;
-        self.body_bytes += request.len() as u64;
+        self.wire_bytes += bytes.wire as u64;
+        self.body_bytes += bytes.body as u64;
         if walked.is_err() {
             self.malformed_requests += 1;
         }

@@ -2,22 +2,24 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderName, USER_AGENT};
+use http::header::{HeaderName, PROXY_AUTHORIZATION, USER_AGENT};
 use http::uri::{PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use hyper_rustls::{FixedServerNameResolver, HttpsConnector};
 use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::{HttpConnector, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::ServerName;
 
+use super::connector::Connector;
+use super::proxy::Proxies;
 use super::tls;
 use crate::config::{ClientTls, StartError};
 
@@ -39,6 +41,10 @@ const RESERVED_HEADERS: [&str; 6] = [
     "transfer-encoding",
     "upgrade",
 ];
+
+/// What clients offer during a TLS handshake, in order of preference.
+const NEGOTIATED: &[&[u8]] = &[b"h2", b"http/1.1"];
+const HTTP_2: &[&[u8]] = &[b"h2"];
 
 /// A request body that hands on pieces of memory without copying them.
 #[derive(Debug)]
@@ -199,7 +205,8 @@ pub struct Limits {
 /// A pool of connections to one destination.
 #[derive(Clone, Debug)]
 pub struct Client {
-    pool: Pool<HttpsConnector<HttpConnector>, Rope>,
+    pool: Pool<Connector, Rope>,
+    proxies: Arc<Proxies>,
     limits: Limits,
 }
 
@@ -238,33 +245,32 @@ impl Client {
         versions: Versions,
         limits: Limits,
     ) -> Result<Self, StartError> {
+        let proxies = Arc::new(Proxies::from_environment(versions == Versions::Http2));
+        proxies.check(&format!("{setting}.endpoint"), &target.url)?;
         let setting = format!("{setting}.tls");
+        let protocols = match versions {
+            Versions::Negotiated => NEGOTIATED,
+            Versions::Http2 => HTTP_2,
+        };
         let tls = if target.is_tls() {
-            tls::client_config(&setting, settings)?
+            tls::client_files(&setting, settings, protocols)?
         } else {
             tls::no_tls()?
         };
-        let mut builder = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls)
-            .https_or_http();
-        if let Some(name) = settings.and_then(|tls| tls.server_name_override.as_deref()) {
-            let name = ServerName::try_from(name.to_owned()).map_err(|_| {
+        let name = settings.and_then(|tls| tls.server_name_override.as_deref());
+        let name = name.map(|name| {
+            ServerName::try_from(name.to_owned()).map_err(|_| {
                 StartError::of(
                     &format!("{setting}.server_name_override"),
                     format_args!("{name:?} is not a host name"),
                 )
-            })?;
-            builder = builder.with_server_name_resolver(FixedServerNameResolver::new(name));
-        }
+            })
+        });
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(CONNECTION_KEEPALIVE));
         tcp.set_connect_timeout(Some(limits.timeout));
-        let connector = match versions {
-            Versions::Negotiated => builder.enable_http1().enable_http2().wrap_connector(tcp),
-            Versions::Http2 => builder.enable_http2().wrap_connector(tcp),
-        };
         let pool = Pool::builder(TokioExecutor::new())
             .timer(TokioTimer::new())
             .pool_timer(TokioTimer::new())
@@ -272,12 +278,24 @@ impl Client {
             .pool_max_idle_per_host(limits.connections)
             .http1_max_buf_size(CONNECTION_BUFFER)
             .http2_only(versions == Versions::Http2)
-            .build(connector);
-        Ok(Self { pool, limits })
+            .build(Connector::new(
+                tcp,
+                tls,
+                name.transpose()?,
+                Arc::clone(&proxies),
+            ));
+        Ok(Self {
+            pool,
+            proxies,
+            limits,
+        })
     }
 
     /// Sends a request and reads the answer whole. Redirects are answers like others and not followed (S16).
     pub async fn exchange(&self, mut request: Request<Rope>) -> Result<Answer, NoAnswer> {
+        if let Some(value) = self.proxies.authorization(request.uri()) {
+            request.headers_mut().insert(PROXY_AUTHORIZATION, value);
+        }
         let connection = capture_connection(&mut request);
         let answer = tokio::time::timeout(self.limits.timeout, async {
             let response = self

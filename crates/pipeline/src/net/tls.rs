@@ -1,5 +1,6 @@
 //! TLS of both sides: from the files of a `tls` section to a rustls configuration, or the sentence that says why not.
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
@@ -11,12 +12,57 @@ use rustls::{
     SupportedProtocolVersion,
 };
 
+use super::reload::Reloading;
 use crate::config::{ClientTls, ServerTls, StartError};
 
 /// Protocols that a listener offers; it tells them apart by their first bytes anyway.
 const SERVER_PROTOCOLS: [&[u8]; 2] = [b"h2", b"http/1.1"];
 
 const ONLY_TLS13: &[&SupportedProtocolVersion] = &[&rustls::version::TLS13];
+
+/// What a listener uses for its next connection.
+pub type ServerTlsFiles = Reloading<Arc<ServerConfig>>;
+
+/// [`server_config`], read again as often as `reload_interval` says.
+pub fn server_files(setting: &str, tls: &ServerTls) -> Result<ServerTlsFiles, StartError> {
+    let files = [
+        Some(&tls.cert_file),
+        Some(&tls.key_file),
+        tls.client_ca_file.as_ref(),
+    ];
+    let (name, settings) = (setting.to_owned(), tls.clone());
+    Reloading::new(
+        tls.reload_interval_ms.map(Duration::from_millis),
+        files.into_iter().flatten().cloned().collect(),
+        move || server_config(&name, &settings),
+    )
+}
+
+/// [`client_config`] that offers `protocols`, read again as often as `reload_interval` says.
+pub fn client_files(
+    setting: &str,
+    tls: Option<&ClientTls>,
+    protocols: &'static [&'static [u8]],
+) -> Result<Reloading<Arc<ClientConfig>>, StartError> {
+    let files = tls.map_or([None, None, None], |tls| {
+        [
+            tls.ca_file.clone(),
+            tls.cert_file.clone(),
+            tls.key_file.clone(),
+        ]
+    });
+    let interval = tls.and_then(|tls| tls.reload_interval_ms);
+    let (name, settings) = (setting.to_owned(), tls.cloned());
+    Reloading::new(
+        interval.map(Duration::from_millis),
+        files.into_iter().flatten().collect(),
+        move || {
+            let mut config = client_config(&name, settings.as_ref())?;
+            config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+            Ok(Arc::new(config))
+        },
+    )
+}
 
 /// The configuration of a listener; `setting` is where its `tls` section stands, for messages.
 pub fn server_config(setting: &str, tls: &ServerTls) -> Result<Arc<ServerConfig>, StartError> {
@@ -51,9 +97,7 @@ pub fn server_config(setting: &str, tls: &ServerTls) -> Result<Arc<ServerConfig>
 }
 
 /// The configuration of an exporter; without a `tls` section, the machine's own authorities are trusted.
-///
-/// The protocols to negotiate are left to the HTTP client.
-pub fn client_config(setting: &str, tls: Option<&ClientTls>) -> Result<ClientConfig, StartError> {
+fn client_config(setting: &str, tls: Option<&ClientTls>) -> Result<ClientConfig, StartError> {
     let provider = provider();
     let versions = versions(setting, tls.map_or("1.2", |tls| &tls.min_version))?;
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -100,13 +144,16 @@ pub fn client_config(setting: &str, tls: Option<&ClientTls>) -> Result<ClientCon
 
 /// A configuration that trusts nobody, for clients of plain `http` URLs: the connector wants one, and reading
 /// the machine's authorities would cost memory for nothing.
-pub fn no_tls() -> Result<ClientConfig, StartError> {
+pub fn no_tls() -> Result<Reloading<Arc<ClientConfig>>, StartError> {
+    Reloading::new(None, Vec::new(), trust_nobody)
+}
+
+fn trust_nobody() -> Result<Arc<ClientConfig>, StartError> {
     ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()
         .map(|builder| {
-            builder
-                .with_root_certificates(RootCertStore::empty())
-                .with_no_client_auth()
+            let trusting = builder.with_root_certificates(RootCertStore::empty());
+            Arc::new(trusting.with_no_client_auth())
         })
         .map_err(|error| StartError::of("tls", error))
 }

@@ -1,4 +1,4 @@
-//! The byte stream of a client: cut off when a head dawdles, and read to its end before it is closed.
+//! The byte stream of a client: cut off when a head dawdles or frames flood, and read to its end before it is closed.
 use std::future::Future as _;
 use std::io;
 use std::mem::MaybeUninit;
@@ -11,11 +11,16 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+use super::automatic_answer;
+use super::frame_rate::{FrameBorders, FrameHead, FrameRate, PREFACE_BYTES, kind};
+use super::request_lengths::RequestLengths;
+
 /// How long a client that is still sending is listened to after its last answer. Closing at once would make the kernel
 /// send a reset, which takes the answer away from a client that has not read it yet (a 413 above all).
 const LINGER: Duration = Duration::from_secs(2);
-/// What an HTTP/2 client says first.
-const PREFACE_BYTES: usize = 24;
+/// What is read and thrown away of a flood after the goodbye.
+const FLOOD_BYTES_MAX: usize = 1 << 20;
+const ENHANCE_YOUR_CALM: u32 = 11;
 /// What is read at once from a client that nobody listens to any more.
 const SCRATCH_BYTES: usize = 8 << 10;
 
@@ -67,8 +72,7 @@ impl Progress {
 pub(crate) struct ClientStream<S> {
     stream: S,
     progress: Arc<Progress>,
-    /// HTTP/2: what is bounded is the preface; requests are many at once, and pings find a dead peer.
-    is_http2: bool,
+    protocol: Protocol,
     head_timeout: Duration,
     received: usize,
     /// How many requests had started when bytes of another head came.
@@ -77,6 +81,83 @@ pub(crate) struct ClientStream<S> {
     linger_deadline: Option<Pin<Box<Sleep>>>,
     /// The client has said all that it will say.
     ended: bool,
+    /// An HTTP/2 client that floods was told to calm down: nobody listens any more, except to throw away.
+    is_dismissed: bool,
+    thrown_away: usize,
+    /// An answer that is being written instead of hyper's own, how much of it is, and how many bytes of hyper's it is.
+    own_answer: Option<(Vec<u8>, usize, usize)>,
+}
+
+/// What is followed of the bytes on their way to hyper and back.
+enum Protocol {
+    Http1(RequestLengths),
+    /// What is bounded is the preface; requests are many at once, and pings find a dead peer.
+    Http2 {
+        received: FrameBorders,
+        rate: FrameRate,
+        sent: FrameBorders,
+    },
+}
+
+impl Protocol {
+    fn of(is_http2: bool) -> Self {
+        if is_http2 {
+            Self::Http2 {
+                received: FrameBorders::after(PREFACE_BYTES),
+                rate: FrameRate::default(),
+                sent: FrameBorders::after(0),
+            }
+        } else {
+            Self::Http1(RequestLengths::default())
+        }
+    }
+
+    fn is_http2(&self) -> bool {
+        matches!(self, Self::Http2 { .. })
+    }
+
+    /// Follows what was read; the frame that is one too many, if there is one.
+    fn received(&mut self, bytes: &mut [u8]) -> Option<FrameHead> {
+        match self {
+            Self::Http1(lengths) => {
+                lengths.check(bytes);
+                None
+            }
+            Self::Http2 { received, rate, .. } => {
+                let mut excess = None;
+                received.follow(bytes, |frame| {
+                    if excess.is_none() && !rate.allows(frame) {
+                        excess = Some(frame);
+                    }
+                });
+                excess
+            }
+        }
+    }
+
+    fn sent(&mut self, bytes: &[u8]) {
+        if let Self::Http2 { sent, .. } = self {
+            sent.follow(bytes, |_| {});
+        }
+    }
+
+    /// GOAWAY with `ENHANCE_YOUR_CALM`; nothing in the middle of another frame, where it would not be understood.
+    fn calm(&self, excess: FrameHead) -> Option<Vec<u8>> {
+        let Self::Http2 { rate, sent, .. } = self else {
+            return None;
+        };
+        let why: &[u8] = if excess.kind == kind::PING {
+            b"too_many_pings" // gRPC clients know these words, and ping less often from then on
+        } else {
+            b"too_many_empty_frames"
+        };
+        let length = u8::try_from(8 + why.len()).ok()?;
+        let mut frame = vec![0, 0, length, kind::GOAWAY, 0, 0, 0, 0, 0];
+        frame.extend(rate.last_stream().to_be_bytes());
+        frame.extend(ENHANCE_YOUR_CALM.to_be_bytes());
+        frame.extend(why);
+        sent.is_at_border().then_some(frame)
+    }
 }
 
 impl<S> ClientStream<S> {
@@ -89,13 +170,16 @@ impl<S> ClientStream<S> {
         Self {
             stream,
             progress,
-            is_http2,
+            protocol: Protocol::of(is_http2),
             head_timeout,
             received: 0,
             head_after: None,
             head_deadline: None,
             linger_deadline: None,
             ended: false,
+            is_dismissed: false,
+            thrown_away: 0,
+            own_answer: None,
         }
     }
 
@@ -108,7 +192,7 @@ impl<S> ClientStream<S> {
     }
 
     fn awaits_head(&self) -> bool {
-        if self.is_http2 {
+        if self.protocol.is_http2() {
             self.received < PREFACE_BYTES
         } else {
             self.head_after == Some(self.progress.started())
@@ -129,20 +213,89 @@ impl<S> ClientStream<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> ClientStream<S> {
+    /// Tells a client that floods why the connection ends, as far as it takes that in.
+    fn dismiss(&mut self, excess: FrameHead, context: &mut Context<'_>) {
+        self.is_dismissed = true;
+        if let Some(frame) = self.protocol.calm(excess) {
+            let mut stream = Pin::new(&mut self.stream);
+            let _ = stream.as_mut().poll_write(context, &frame);
+            let _ = stream.as_mut().poll_flush(context);
+            let _ = stream.as_mut().poll_shutdown(context);
+        }
+    }
+
+    /// Reads until the client ends, has sent too much, or has had time enough to read what it was told.
+    fn poll_throw_away(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        let deadline = self
+            .linger_deadline
+            .get_or_insert_with(|| Box::pin(sleep(LINGER)));
+        if deadline.as_mut().poll(context).is_ready() {
+            return Poll::Ready(());
+        }
+        let mut scratch = [MaybeUninit::uninit(); SCRATCH_BYTES];
+        while self.thrown_away < FLOOD_BYTES_MAX || !self.is_dismissed {
+            let mut unread = ReadBuf::uninit(&mut scratch);
+            match ready!(Pin::new(&mut self.stream).poll_read(context, &mut unread)) {
+                Ok(()) if !unread.filled().is_empty() => self.thrown_away += unread.filled().len(),
+                _ => return Poll::Ready(()),
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Writes an answer of ours where hyper answers by itself; `None` where it does not.
+    fn poll_own_answer(
+        &mut self,
+        slices: &[io::IoSlice<'_>],
+        context: &mut Context<'_>,
+    ) -> Option<Poll<io::Result<usize>>> {
+        if self.own_answer.is_none()
+            && let Protocol::Http1(lengths) = &self.protocol
+            && let Some(answer) = automatic_answer::replace(slices, lengths)
+        {
+            self.own_answer = Some((answer, 0, slices.iter().map(|slice| slice.len()).sum()));
+        }
+        let (answer, written, stands_for) = self.own_answer.as_mut()?;
+        while let Some(rest) = answer.get(*written..).filter(|rest| !rest.is_empty()) {
+            match Pin::new(&mut self.stream).poll_write(context, rest) {
+                Poll::Ready(Ok(0)) => {
+                    return Some(Poll::Ready(Err(io::ErrorKind::WriteZero.into())));
+                }
+                Poll::Ready(Ok(bytes)) => *written += bytes,
+                other => return Some(other),
+            }
+        }
+        let stands_for = *stands_for;
+        self.own_answer = None;
+        Some(Poll::Ready(Ok(stands_for)))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for ClientStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        if !this.is_http2 && this.progress.is_leaving() && !this.progress.is_busy() {
+        if this.is_dismissed {
+            ready!(this.poll_throw_away(context));
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        if !this.protocol.is_http2() && this.progress.is_leaving() && !this.progress.is_busy() {
             return Poll::Ready(Ok(()));
         }
         let before = buffer.filled().len();
         match Pin::new(&mut this.stream).poll_read(context, buffer) {
             Poll::Ready(Ok(())) => {
                 this.took(buffer.filled().len() - before);
+                let bytes = buffer.filled_mut().get_mut(before..);
+                if let Some(excess) = this.protocol.received(bytes.unwrap_or_default()) {
+                    buffer.set_filled(before);
+                    this.dismiss(excess, context);
+                    return Pin::new(this).poll_read(context, buffer);
+                }
                 Poll::Ready(Ok(()))
             }
             Poll::Pending => this
@@ -155,11 +308,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for ClientStream<S> {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        self.poll_write_vectored(context, &[io::IoSlice::new(bytes)])
     }
 
     fn poll_write_vectored(
@@ -167,7 +320,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        let this = &mut *self;
+        if this.is_dismissed {
+            return Poll::Ready(Ok(slices.iter().map(|slice| slice.len()).sum()));
+        }
+        if let Some(outcome) = this.poll_own_answer(slices, context) {
+            return outcome;
+        }
+        let stream = Pin::new(&mut this.stream);
+        let written = match slices {
+            [one] => ready!(stream.poll_write(context, one))?,
+            _ => ready!(stream.poll_write_vectored(context, slices))?,
+        };
+        let mut left = written;
+        for slice in slices {
+            let now = slice.len().min(left);
+            this.protocol.sent(slice.get(..now).unwrap_or_default());
+            left -= now;
+        }
+        Poll::Ready(Ok(written))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -187,20 +358,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
         if this.ended || this.progress.is_leaving() {
             return Poll::Ready(Ok(()));
         }
-        let deadline = this
-            .linger_deadline
-            .get_or_insert_with(|| Box::pin(sleep(LINGER)));
-        if deadline.as_mut().poll(context).is_ready() {
-            return Poll::Ready(Ok(()));
-        }
-        let mut scratch = [MaybeUninit::uninit(); SCRATCH_BYTES];
-        loop {
-            let mut unread = ReadBuf::uninit(&mut scratch);
-            match ready!(Pin::new(&mut this.stream).poll_read(context, &mut unread)) {
-                Ok(()) if !unread.filled().is_empty() => {}
-                _ => return Poll::Ready(Ok(())),
-            }
-        }
+        this.poll_throw_away(context).map(Ok)
     }
 }
 

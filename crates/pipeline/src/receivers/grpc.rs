@@ -63,8 +63,9 @@ async fn call(
         // The prefix comes with the body, so whether the message is compressed is known only after reading.
         let coding = coding.unwrap_or(Coding::Identity);
         let mut visit = intake.visit(signal);
-        let _place = visit.note(intake.enter(limits).await)?;
+        // The head is not needed any more, and must not be held by all those who wait.
         let body = request.into_body();
+        let _place = visit.note(intake.enter(limits).await)?;
         let plain = visit.note(intake.read(body, PREFIX_BYTES, coding, limits).await)?;
         let coding = coding_of_frame(plain.bytes(), coding).map_err(|problem| {
             visit.is_malformed();

@@ -89,8 +89,9 @@ async fn receive(
         )
     })?;
     let mut visit = intake.visit(signal);
-    let _place = visit.note(intake.enter(limits).await)?;
+    // The head is not needed any more, and must not be held by all those who wait.
     let body = request.into_body();
+    let _place = visit.note(intake.enter(limits).await)?;
     let plain = visit.note(intake.read(body, 0, coding, limits).await)?;
     let mut plain = visit.note(intake.decompress(plain, coding, limits))?;
     if encoding == Encoding::Json {

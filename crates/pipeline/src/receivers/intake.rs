@@ -20,6 +20,9 @@ use crate::net::compression::{self, Coding, DecompressError};
 const UNDECLARED_BODY: usize = 64 << 10;
 /// Memory that is allocated on the word of a `Content-Length` alone (S6): beyond it, the buffer grows with what arrives.
 const TRUSTED_LENGTH: usize = 1 << 20;
+/// A body that comes in one HTTP/2 frame of at least this size is kept as it is instead of being copied. The memory of
+/// smaller ones may be part of a larger buffer, which would be held with it and not be counted.
+const WHOLE_FRAME: usize = 64 << 10;
 /// What telemetry usually grows by when it is decompressed; only the first reservation depends on it.
 const USUAL_EXPANSION: usize = 8;
 
@@ -78,19 +81,54 @@ pub(crate) enum Verdict {
 pub(crate) struct Plain {
     reservation: Reservation,
     bytes: Vec<u8>,
+    /// The body as it came, where it came in one frame; `bytes` is empty then.
+    frame: Option<Bytes>,
     envelope: usize,
 }
 
 impl Plain {
+    fn of(reservation: Reservation, bytes: Vec<u8>) -> Self {
+        Self {
+            reservation,
+            bytes,
+            frame: None,
+            envelope: 0,
+        }
+    }
+
     /// The request as bytes whose budget is free again when the last of them is dropped.
     pub(crate) fn hold(self) -> Bytes {
-        let held = self.reservation.hold(self.bytes);
+        let held = match self.frame {
+            Some(frame) => self.reservation.tie(frame),
+            None => self.reservation.hold(self.bytes),
+        };
         held.slice(self.envelope.min(held.len())..)
+    }
+
+    /// Makes room for `total` bytes: twice as much as there was, paid for before it is taken, or no more than needed
+    /// where the budget is short.
+    fn make_room(&mut self, total: usize, largest: usize) -> Result<(), Exhausted> {
+        let room = self.bytes.capacity();
+        if total <= room {
+            return Ok(());
+        }
+        let doubled = (room * 2).min(largest + self.envelope).max(total);
+        let paid = self.reservation.bytes() + self.envelope;
+        let room = if total <= paid {
+            doubled.min(paid)
+        } else if self.reservation.grow_to(doubled - self.envelope).is_ok() {
+            doubled
+        } else {
+            self.reservation.grow_to(total - self.envelope)?;
+            total
+        };
+        self.bytes.reserve_exact(room - self.bytes.len());
+        Ok(())
     }
 
     /// What was read, framing included.
     pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.frame.as_deref().unwrap_or(&self.bytes)
     }
 
     /// Replaces the request by a translation of it, which takes over the memory set aside.
@@ -98,18 +136,10 @@ impl Plain {
         self,
         translation: impl FnOnce(&[u8]) -> Result<Vec<u8>, E>,
     ) -> Result<Result<Self, ReadError>, E> {
-        let Self {
-            mut reservation,
-            bytes,
-            ..
-        } = self;
-        let bytes = translation(&bytes)?;
+        let bytes = translation(self.bytes())?;
+        let mut reservation = self.reservation;
         Ok(match reservation.grow_to(bytes.len()) {
-            Ok(()) => Ok(Self {
-                reservation,
-                bytes,
-                envelope: 0,
-            }),
+            Ok(()) => Ok(Self::of(reservation, bytes)),
             Err(Exhausted) => Err(ReadError::Overload),
         })
     }
@@ -185,19 +215,17 @@ impl Intake {
             .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         let declared = declared.map(|length| length.saturating_sub(envelope));
         let reservation = self.admit(declared, coding, limits).await?;
-        let bytes = Vec::with_capacity(
-            declared
-                .map_or(0, |length| length + envelope)
-                .min(TRUSTED_LENGTH),
-        );
+        let expected = declared.map_or(0, |length| length + envelope);
         let mut plain = Plain {
-            reservation,
-            bytes,
             envelope,
+            ..Plain::of(reservation, Vec::new())
         };
-        timeout(limits.body, self.collect(body, &mut plain, limits))
-            .await
-            .unwrap_or(Err(ReadError::TimedOut(limits.body)))?;
+        timeout(
+            limits.body,
+            self.collect(body, &mut plain, expected, limits),
+        )
+        .await
+        .unwrap_or(Err(ReadError::TimedOut(limits.body)))?;
         Ok(plain)
     }
 
@@ -205,22 +233,32 @@ impl Intake {
         &self,
         mut body: Incoming,
         into: &mut Plain,
+        expected: usize,
         limits: &Limits,
     ) -> Result<(), ReadError> {
         let largest = self.largest(limits);
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| ReadError::Broken(error.to_string()))?;
-            let Some(data) = frame.data_ref() else {
+            let Ok(data) = frame.into_data() else {
                 continue;
             };
             let total = into.bytes.len() + data.len();
             if total > largest + into.envelope {
                 return Err(ReadError::TooLarge(largest));
             }
-            into.reservation
-                .grow_to(total.min(largest))
+            if total == data.len() && data.len() >= WHOLE_FRAME && body.is_end_stream() {
+                into.reservation
+                    .grow_to(total.min(largest))
+                    .map_err(|Exhausted| ReadError::Overload)?;
+                into.frame = Some(data);
+                return Ok(());
+            }
+            if into.bytes.is_empty() {
+                into.bytes.reserve_exact(expected.min(TRUSTED_LENGTH));
+            }
+            into.make_room(total, largest)
                 .map_err(|Exhausted| ReadError::Overload)?;
-            into.bytes.extend_from_slice(data);
+            into.bytes.extend_from_slice(&data);
         }
         Ok(())
     }
@@ -235,25 +273,17 @@ impl Intake {
         if coding == Coding::Identity {
             return Ok(plain);
         }
-        let Plain {
-            mut reservation,
-            bytes,
-            envelope,
-        } = plain;
         // Whatever is free now bounds what may come out, so that a bomb cannot exceed the budget.
-        let affordable = reservation.bytes() + self.budget.available();
+        let affordable = plain.reservation.bytes() + self.budget.available();
         let largest = self.largest(limits);
-        let compressed = bytes.get(envelope..).unwrap_or_default();
+        let compressed = plain.bytes().get(plain.envelope..).unwrap_or_default();
         match compression::decompress(coding, compressed, largest.min(affordable)) {
             Ok(bytes) => {
+                let mut reservation = plain.reservation;
                 reservation
                     .grow_to(bytes.len())
                     .map_err(|Exhausted| ReadError::Overload)?;
-                Ok(Plain {
-                    reservation,
-                    bytes,
-                    envelope: 0,
-                })
+                Ok(Plain::of(reservation, bytes))
             }
             Err(DecompressError::TooLarge) if affordable < largest => Err(ReadError::Overload),
             Err(DecompressError::TooLarge) => Err(ReadError::TooLarge(largest)),

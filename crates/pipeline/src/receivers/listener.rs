@@ -21,9 +21,11 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
 use super::client_stream::{ClientStream, Progress};
+use super::window::{Window, Windows};
 use super::{Intake, Limits};
 use super::{grpc, http as http_protocol};
 use crate::config::{SignalMap, StartError};
+use crate::net::tls::ServerTlsFiles;
 
 /// Connections that the kernel may hold before they are accepted.
 const BACKLOG: i32 = 1024;
@@ -33,14 +35,9 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 /// A client that sends its first byte alone is looked at again after this time, then after twice as long, and so on.
 const SECOND_BYTE_PAUSE: Duration = Duration::from_millis(2);
-/// HTTP/2 windows: two large batches on a stream and a few streams on a connection, so that a sender
-/// never waits for a window update in the middle of a request.
-const STREAM_WINDOW: u32 = 1 << 20;
-const CONNECTION_WINDOW: u32 = 4 << 20;
-/// HTTP/2 frames of up to this size: fewer headers and fewer wake-ups for batches.
-const FRAME_BYTES: u32 = 256 << 10;
-/// The read buffer of an HTTP/1.1 connection: large enough for few system calls, small enough for many connections.
-const HTTP1_BUFFER: usize = 128 << 10;
+/// The read buffer of an HTTP/1.1 connection. Each connection that ever brought a large body keeps its buffer, beside
+/// the byte budget, so it is as small as it can be before system calls begin to cost.
+const HTTP1_BUFFER: usize = 24 << 10;
 /// Header lists beyond this are refused (S8).
 const HEADER_LIST_BYTES: u32 = 32 << 10;
 
@@ -63,9 +60,11 @@ pub(crate) struct Endpoint {
     /// Age at which a connection is closed gracefully.
     pub(crate) max_connection_age: Option<Duration>,
     /// TLS, unless absent.
-    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(crate) tls: Option<Arc<ServerTlsFiles>>,
     /// Open connections of the receiver.
     pub(crate) connections: Arc<Semaphore>,
+    /// What HTTP/2 clients may send unasked.
+    pub(crate) windows: Windows,
 }
 
 /// A bound socket that does not accept yet.
@@ -238,7 +237,7 @@ async fn connection(
             }
         }
         Some(tls) => {
-            let handshake = TlsAcceptor::from(Arc::clone(tls)).accept(stream);
+            let handshake = TlsAcceptor::from(tls.current()).accept(stream);
             let stream = tokio::select! {
                 stream = timeout(HANDSHAKE, handshake) => stream,
                 _ = stopping.wait_for(|stop| *stop) => return,
@@ -300,8 +299,9 @@ async fn serve_connection<S>(
             })
         }
     });
-    let builder = protocol(endpoint, version);
     let is_http2 = version == Version::HTTP_2;
+    let window = is_http2.then(|| endpoint.windows.give());
+    let builder = protocol(endpoint, window.as_ref());
     let stream = ClientStream::new(stream, Arc::clone(&progress), is_http2, endpoint.head);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
     let age = endpoint.max_connection_age.map_or_else(
@@ -320,28 +320,28 @@ async fn serve_connection<S>(
     }
 }
 
-fn protocol(endpoint: &Endpoint, version: Version) -> auto::Builder<TokioExecutor> {
+/// HTTP/2 within its window, or HTTP/1.1 where there is none.
+fn protocol(endpoint: &Endpoint, window: Option<&Window>) -> auto::Builder<TokioExecutor> {
     let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        // hyper counts the silence between two requests as part of the next head; `ClientStream` counts the head alone.
-        .header_read_timeout(endpoint.idle)
-        .max_buf_size(HTTP1_BUFFER);
+    let Some(window) = window else {
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            // hyper counts the silence between two requests as part of the next head; `ClientStream` counts the head alone.
+            .header_read_timeout(endpoint.idle)
+            .max_buf_size(HTTP1_BUFFER);
+        return builder.http1_only();
+    };
     builder
         .http2()
         .timer(TokioTimer::new())
-        .initial_stream_window_size(STREAM_WINDOW)
-        .initial_connection_window_size(CONNECTION_WINDOW)
-        .max_frame_size(FRAME_BYTES)
+        .initial_stream_window_size(window.bytes)
+        .initial_connection_window_size(window.bytes)
+        .max_frame_size(window.frame_bytes)
         .max_concurrent_streams(endpoint.max_concurrent_streams)
         .max_header_list_size(HEADER_LIST_BYTES)
         // A peer that vanished is noticed, so that its streams and memory are freed.
         .keep_alive_interval(endpoint.idle)
         .keep_alive_timeout(Duration::from_secs(20));
-    if version == Version::HTTP_2 {
-        builder.http2_only()
-    } else {
-        builder.http1_only()
-    }
+    builder.http2_only()
 }

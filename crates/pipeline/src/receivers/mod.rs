@@ -1,6 +1,8 @@
 //! Receivers: one shared intake, and one file for each protocol that leads to it; `recorder` and `periodic` receive what
 //! this process itself has recorded.
+mod automatic_answer;
 mod client_stream;
+mod frame_rate;
 mod grpc;
 mod http;
 mod intake;
@@ -8,6 +10,9 @@ mod listener;
 pub(crate) mod periodic;
 pub(crate) mod recorder;
 pub(crate) mod reply;
+mod request_lengths;
+mod window;
 
 pub(crate) use intake::{Intake, Limits};
 pub(crate) use listener::{Endpoint, Listener};
+pub(crate) use window::Windows;

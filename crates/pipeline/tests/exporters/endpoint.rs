@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 #[derive(Clone, Debug)]
 pub(crate) struct Arrived {
     pub(crate) path: String,
+    pub(crate) query: Option<String>,
     pub(crate) version: Version,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
@@ -98,6 +99,7 @@ async fn serve(
             let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
             let request = Arrived {
                 path: head.uri.path().to_owned(),
+                query: head.uri.query().map(str::to_owned),
                 version: head.version,
                 headers: head.headers,
                 body,

@@ -22,6 +22,7 @@ fn settings(path: String, format: &str, compression: &str) -> FileExporter {
         compression: compression.to_owned(),
         append: true,
         flush_interval_ms: 1000,
+        fsync: true,
     }
 }
 
@@ -168,6 +169,27 @@ async fn f5_a_full_disk_refuses_retryably_and_is_counted() {
     }
     assert_eq!(books::dropped(&ledger, Reason::WriteFailed), 2);
     assert_eq!(books::spans(&ledger), (0, 2, 0));
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn f5_what_the_disk_does_not_confirm_is_not_acknowledged() {
+    // A file that takes what is written and knows no fsync: the name of this process.
+    for (fsync, is_acknowledged) in [(true, false), (false, true)] {
+        let (exporter, ledger) = start(FileExporter {
+            fsync,
+            ..settings("/proc/self/comm".to_owned(), "proto", "none")
+        });
+        let outcome = exporter.consume(span_batch(&["a"])).await;
+        assert_eq!(outcome.is_ok(), is_acknowledged, "{outcome:?}");
+        if let Err(refusal) = outcome {
+            assert_eq!(
+                (refusal.reason, refusal.retryable),
+                (Reason::WriteFailed, true)
+            );
+            assert_eq!(books::dropped(&ledger, Reason::WriteFailed), 1);
+        }
+    }
 }
 
 #[tokio::test]

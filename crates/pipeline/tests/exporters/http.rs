@@ -119,6 +119,40 @@ async fn each_signal_goes_to_its_own_path_on_one_kept_connection() {
 }
 
 #[tokio::test]
+async fn s17_what_authenticates_in_the_url_of_one_signal_reaches_no_other_backend() {
+    let (traces, logs) = (
+        Endpoint::start(|_, _| http_ok()).await,
+        Endpoint::start(|_, _| http_ok()).await,
+    );
+    let mut settings = otlp_http(&traces.url(), "proto", sending());
+    let Exporter::OtlpHttp(http) = &mut settings else {
+        panic!("an otlphttp exporter")
+    };
+    http.urls.traces = format!("{}/t?key=of-traces", traces.url());
+    http.urls.logs = format!("{}/l?key=of-logs", logs.url());
+    let (exporter, _) = start(&settings);
+    for (signal, request) in [
+        (Signal::Traces, spans(&["a"])),
+        (Signal::Logs, self::logs(&["b"])),
+        (Signal::Traces, spans(&["c"])),
+    ] {
+        assert!(exporter.consume(batch(signal, 1, request)).await.is_ok());
+    }
+
+    for (endpoint, own, other, count) in
+        [(&traces, "traces", "logs", 2), (&logs, "logs", "traces", 1)]
+    {
+        let arrived = endpoint.arrived();
+        assert_eq!(arrived.len(), count);
+        for request in arrived {
+            assert_eq!(request.query.as_deref(), Some(&*format!("key=of-{own}")));
+            assert!(!format!("{request:?}").contains(&format!("of-{other}")));
+            assert!(request.headers.get("authorization").is_none());
+        }
+    }
+}
+
+#[tokio::test]
 async fn x12_compressed_bodies_name_their_coding() {
     let endpoint = Endpoint::start(|_, _| http_ok()).await;
     for (name, unpack) in [

@@ -49,6 +49,7 @@ impl Authority {
             key_file: self.file("server.key"),
             client_ca_file,
             min_version: min_version.to_owned(),
+            reload_interval_ms: None,
         }
     }
 
@@ -61,6 +62,7 @@ impl Authority {
             server_name_override: Some("collector.test".to_owned()),
             insecure_skip_verify: false,
             min_version: "1.2".to_owned(),
+            reload_interval_ms: None,
         }
     }
 }

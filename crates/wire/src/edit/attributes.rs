@@ -1,23 +1,27 @@
 //! Edits the attributes of one message: finds the key, and copies what has to stay.
 
 use super::Action;
+use super::occurrences::Occurrences;
 use crate::encode::{AttributeValue, EncodeValue};
 use crate::envelope::Envelope;
-use crate::field::{Fields, RawField, Value, children, push_delimited};
+use crate::field::{DELIMITED, Fields, RawField, Value, children, push_delimited, push_tag};
 use crate::key_value::{self, KEY, VALUE, key_then_value};
 use crate::splice::Splice;
+use crate::varint;
 
 /// One edit, prepared: the attribute is encoded once, however often it is written.
 #[derive(Debug)]
 pub(super) struct Edit<'a> {
+    request: &'a [u8],
     pub(super) action: Action,
     pub(super) key: &'a [u8],
     /// The field `value` of the new `KeyValue`.
     pub(super) value: Vec<u8>,
-    /// The new `KeyValue`.
+    /// The new `KeyValue`, its length in front.
     attribute: Vec<u8>,
     /// Where the key stands in the string table of a dictionary of profiles.
     key_indices: Vec<u64>,
+    occurrences: Occurrences<'a>,
 }
 
 /// What becomes of the attributes of one message.
@@ -33,28 +37,52 @@ pub(super) enum Change {
 pub(super) const STRING_TABLE: u32 = 5;
 
 impl<'a> Edit<'a> {
-    pub(super) fn new(action: Action, key: &'a str, value: Option<&AttributeValue>) -> Self {
+    pub(super) fn new(
+        request: &'a [u8],
+        action: Action,
+        key: &'a str,
+        value: Option<&AttributeValue>,
+    ) -> Self {
         let mut content = Vec::new();
         value
             .unwrap_or(&AttributeValue::Empty)
             .encode_value(&mut content);
         let mut value = Vec::new();
         push_delimited(&mut value, VALUE, &content);
+        let mut pair = Vec::new();
+        push_delimited(&mut pair, KEY, key.as_bytes());
+        pair.extend_from_slice(&value);
         let mut attribute = Vec::new();
-        push_delimited(&mut attribute, KEY, key.as_bytes());
-        attribute.extend_from_slice(&value);
+        varint::push(&mut attribute, pair.len() as u64);
+        attribute.extend_from_slice(&pair);
         Self {
+            request,
             action,
             key: key.as_bytes(),
             value,
             attribute,
             key_indices: Vec::new(),
+            occurrences: Occurrences::new(request, key.as_bytes()),
         }
     }
 
+    /// An empty request, to be filled with an edited one.
+    pub(super) fn splice(&self) -> Splice<'a> {
+        Splice::new(
+            self.request,
+            self.expected_length(self.request) + self.request.len() / 2,
+        )
+    }
+
+    /// How long a message probably gets that holds one thing with attributes.
+    #[inline]
+    pub(super) fn expected_length(&self, message: &[u8]) -> usize {
+        message.len() + self.added_length(KEY)
+    }
+
     /// Learns where the key stands in the dictionary of a request for profiles, whose attributes may refer to it there.
-    pub(super) fn find_in_dictionary(&mut self, request: &[u8]) {
-        let strings = children(request, Envelope::DICTIONARY)
+    pub(super) fn find_in_dictionary(&mut self) {
+        let strings = children(self.request, Envelope::DICTIONARY)
             .flat_map(|dictionary| children(dictionary, STRING_TABLE));
         let found = strings.zip(0..).filter(|(string, _)| *string == self.key);
         self.key_indices = found.map(|(_, index)| index).collect();
@@ -89,8 +117,9 @@ impl<'a> Edit<'a> {
 
     /// Copies a message whose resource or scope, in the field [`Envelope::DESCRIPTION`], holds attributes.
     pub(super) fn copy_description(&self, out: &mut Splice<'_>, message: &[u8], attributes: u32) {
-        let is_present =
-            children(message, Envelope::DESCRIPTION).any(|content| self.is_in(content, attributes));
+        // Few and short, in front of everything else: searching all of the request for the key would take longer.
+        let is_present = children(message, Envelope::DESCRIPTION)
+            .any(|content| self.is_among(content, attributes));
         let change = self.change(is_present);
         // A field that stands several times is one message to protobuf, so one addition is enough.
         let mut wanting = change == Change::Add;
@@ -108,9 +137,8 @@ impl<'a> Edit<'a> {
             }
         }
         if wanting {
-            out.open(Envelope::DESCRIPTION);
+            out.begin(Envelope::DESCRIPTION, self.added_length(attributes));
             self.add(out, attributes);
-            out.close();
         }
     }
 
@@ -126,22 +154,24 @@ impl<'a> Edit<'a> {
         if change == Change::Nothing {
             return out.copy(holder.bytes);
         }
-        out.open(holder.number);
         if change == Change::Add {
-            out.copy(content);
-            self.add(out, attributes);
-        } else {
-            for field in Fields::new(content) {
-                match field.value {
-                    Value::Delimited(pair)
-                        if field.number == attributes && self.is_key_of(pair) =>
-                    {
-                        if change == Change::Replace {
-                            self.copy_replaced(out, pair, attributes);
-                        }
+            return out.add_with(|added| {
+                let length = content.len() + self.added_length(attributes);
+                push_tag(added, holder.number, DELIMITED);
+                varint::push(added, length as u64);
+                added.extend_from_slice(content);
+                self.push(added, attributes);
+            });
+        }
+        out.open(holder.number, content.len());
+        for field in Fields::new(content) {
+            match field.value {
+                Value::Delimited(pair) if field.number == attributes && self.is_key_of(pair) => {
+                    if change == Change::Replace {
+                        self.copy_replaced(out, pair, attributes);
                     }
-                    _ => out.copy(field.bytes),
                 }
+                _ => out.copy(field.bytes),
             }
         }
         out.close();
@@ -152,7 +182,7 @@ impl<'a> Edit<'a> {
         if key_then_value(pair).is_some() {
             return self.add(out, attributes);
         }
-        out.open(attributes);
+        out.open(attributes, pair.len());
         Fields::new(pair)
             .filter(|field| field.number != VALUE)
             .for_each(|field| out.copy(field.bytes));
@@ -162,10 +192,28 @@ impl<'a> Edit<'a> {
 
     #[inline]
     fn add(&self, out: &mut Splice<'_>, attributes: u32) {
-        out.add_with(|added| push_delimited(added, attributes, &self.attribute));
+        out.add_with(|added| self.push(added, attributes));
     }
 
+    /// How many bytes [`push`](Self::push) appends.
+    #[inline]
+    const fn added_length(&self, attributes: u32) -> usize {
+        varint::length((attributes << 3) as u64) + self.attribute.len()
+    }
+
+    #[inline]
+    fn push(&self, out: &mut Vec<u8>, attributes: u32) {
+        push_tag(out, attributes, DELIMITED);
+        out.extend_from_slice(&self.attribute);
+    }
+
+    #[inline]
     fn is_in(&self, content: &[u8], attributes: u32) -> bool {
+        let may_be_in = self.occurrences.begin_in(content) || !self.key_indices.is_empty();
+        may_be_in && self.is_among(content, attributes)
+    }
+
+    fn is_among(&self, content: &[u8], attributes: u32) -> bool {
         let mut fields = Fields::new(content);
         loop {
             // Attributes stand in a row: this takes them without looking at each as any field of any kind.

@@ -26,7 +26,7 @@ const PATH: [u32; 3] = [
 /// which continues the tables of the first: so no byte of the dictionary has to move.
 pub(super) fn copy_edited(request: &[u8], edit: &Edit<'_>) -> Vec<u8> {
     let entry = Entry::find(request, edit);
-    let mut out = Splice::new(request);
+    let mut out = edit.splice();
     let mut is_used = false;
     copy_with(&mut out, request, &PATH, &mut |out, profile| {
         is_used |= entry.copy_profile(out, profile, edit);
@@ -50,7 +50,7 @@ fn copy_with<'a>(
     for field in Fields::new(message) {
         match field.value {
             Value::Delimited(content) if field.number == *number && !below.is_empty() => {
-                out.open(field.number);
+                out.open(field.number, content.len());
                 copy_with(out, content, below, copy);
                 out.close();
             }
@@ -107,12 +107,12 @@ impl Entry {
         if change != Change::Remove {
             indices.push(self.new_index());
         }
-        out.open(profile.number);
+        out.open(profile.number, content.len());
         Fields::new(content)
             .filter(|field| field.number != ATTRIBUTE_INDICES)
             .for_each(|field| out.copy(field.bytes));
         if !indices.is_empty() {
-            out.open(ATTRIBUTE_INDICES);
+            out.open(ATTRIBUTE_INDICES, indices.len());
             out.add_with(|added| indices.iter().for_each(|index| varint::push(added, *index)));
             out.close();
         }
@@ -121,7 +121,7 @@ impl Entry {
     }
 
     fn add_to_dictionary(&self, out: &mut Splice<'_>, edit: &Edit<'_>) {
-        out.open(Envelope::DICTIONARY);
+        out.open(Envelope::DICTIONARY, edit.key.len() + edit.value.len());
         out.add_with(|added| {
             if self.strings == 0 {
                 push_delimited(added, STRING_TABLE, &[]);
@@ -131,7 +131,7 @@ impl Entry {
                 push_delimited(added, ATTRIBUTE_TABLE, &[]);
             }
         });
-        out.open(ATTRIBUTE_TABLE);
+        out.open(ATTRIBUTE_TABLE, edit.value.len());
         out.add_with(|added| push_varint(added, KEY_STRINDEX, self.strings.max(1)));
         // A `KeyValueAndUnit` has its value under the same number as a `KeyValue`.
         out.add(&edit.value);

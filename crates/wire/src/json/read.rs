@@ -174,6 +174,7 @@ impl Reader<'_> {
             Kind::String => self.string(field, peek),
             Kind::Bytes => self.base64(field, peek),
             Kind::Id => self.id(field, peek),
+            Kind::ProfileId => self.profile_id(field, peek),
             kind => {
                 let bits = self.number(kind, peek)?;
                 if bits != 0 || keeps_default(field) {

@@ -33,7 +33,7 @@ pub fn merge(signal: Signal, requests: &[&[u8]]) -> Vec<u8> {
         } else {
             lengths
         };
-        let mut part = Splice::new(request);
+        let mut part = Splice::new(request, request.len());
         for field in Fields::new(request) {
             if !(is_known && field.number == Envelope::DICTIONARY) {
                 copy_raised(
@@ -76,7 +76,7 @@ fn copy_raised(
             }),
             Value::Delimited(content),
         ) => {
-            out.open(raw.number);
+            out.open(raw.number, content.len());
             copy_message(out, inner, content, raise_by);
             out.close();
         }
@@ -94,7 +94,7 @@ fn copy_raised(
             }),
             Value::Delimited(mut packed),
         ) => {
-            out.open(raw.number);
+            out.open(raw.number, packed.len());
             out.add_with(|added| {
                 while let Some((index, rest)) = varint::read(packed) {
                     varint::push(added, raised(index, table, raise_by));

@@ -524,7 +524,7 @@ pub static PROFILE: Message = Message {
         Field { number: 4, name: "duration_nano", json_name: "durationNano", kind: Kind::Uint64, ..Field::PLAIN },
         Field { number: 5, name: "period_type", json_name: "periodType", kind: Kind::Message(&VALUE_TYPE), presence: true, ..Field::PLAIN },
         Field { number: 6, name: "period", json_name: "period", kind: Kind::Int64, ..Field::PLAIN },
-        Field { number: 7, name: "profile_id", json_name: "profileId", kind: Kind::Bytes, ..Field::PLAIN },
+        Field { number: 7, name: "profile_id", json_name: "profileId", kind: Kind::ProfileId, ..Field::PLAIN },
         Field { number: 8, name: "dropped_attributes_count", json_name: "droppedAttributesCount", kind: Kind::Uint32, ..Field::PLAIN },
         Field { number: 9, name: "original_payload_format", json_name: "originalPayloadFormat", kind: Kind::String, ..Field::PLAIN },
         Field { number: 10, name: "original_payload", json_name: "originalPayload", kind: Kind::Bytes, ..Field::PLAIN },

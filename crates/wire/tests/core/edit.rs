@@ -311,3 +311,75 @@ fn every_enclosing_length_grows_over_its_next_byte() {
         edit.apply(Signal::Traces, &request)
     );
 }
+
+/// A span inside its three envelopes.
+fn request_of(span: &[u8]) -> Vec<u8> {
+    [2, 2, 1].iter().fold(span.to_vec(), |inner, number| {
+        let mut outer = Vec::new();
+        millrace_wire::field::push_delimited(&mut outer, *number, &inner);
+        outer
+    })
+}
+
+fn insert_into_spans(request: &[u8]) -> Vec<u8> {
+    let value = AttributeValue::from("v");
+    edit_attribute(
+        Signal::Traces,
+        request,
+        Level::Item,
+        Action::Insert,
+        "key",
+        Some(&value),
+    )
+}
+
+const INSERT: Edit<'_> = Edit {
+    level: Level::Item,
+    action: Action::Insert,
+    key: "key",
+    value: "v",
+};
+
+#[test]
+fn an_insertion_leaves_every_enclosing_length_as_short_as_prost_writes_it() {
+    for length in (0..300).chain(16_200..16_500) {
+        let mut span = Vec::new();
+        if length > 0 {
+            millrace_wire::field::push_delimited(&mut span, 5, &vec![b'n'; length]);
+        }
+        let request = request_of(&span);
+        assert_eq!(
+            insert_into_spans(&request),
+            INSERT.apply(Signal::Traces, &request),
+            "a name of {length} bytes"
+        );
+    }
+}
+
+#[test]
+fn a_key_whose_bytes_stand_anywhere_but_in_a_key_is_inserted() {
+    // As the name, as a value, inside a longer key, and as the key of an event.
+    let name = [&[0x2a, 0x03][..], b"key"].concat();
+    let value = [
+        &[0x4a, 0x0a, 0x0a, 0x01, b'a', 0x12, 0x05, 0x0a, 0x03][..],
+        b"key",
+    ]
+    .concat();
+    let longer = [&[0x4a, 0x08, 0x0a, 0x04][..], b"keys", &[0x12, 0x00]].concat();
+    let event = [
+        &[0x5a, 0x09, 0x1a, 0x07, 0x0a, 0x03][..],
+        b"key",
+        &[0x12, 0x00],
+    ]
+    .concat();
+    for span in [name, value, longer, event] {
+        let request = request_of(&span);
+        validate(Signal::Traces, &request).unwrap();
+        let edited = insert_into_spans(&request);
+        assert_eq!(
+            normal(Signal::Traces, &edited),
+            INSERT.apply(Signal::Traces, &request)
+        );
+        assert!(edited.len() > request.len());
+    }
+}

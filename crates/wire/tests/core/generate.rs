@@ -81,8 +81,12 @@ impl Seed<'_> {
                 let length = self.below(20);
                 push_delimited(out, field.number, &self.some_bytes(length));
             }
-            Kind::Id => {
-                let length = if field.name == "trace_id" { 16 } else { 8 };
+            Kind::Id | Kind::ProfileId => {
+                let length = if field.name.ends_with("span_id") {
+                    8
+                } else {
+                    16
+                };
                 let length = [length, length, length, 0, 3][self.below(5)];
                 push_delimited(out, field.number, &self.some_bytes(length));
             }

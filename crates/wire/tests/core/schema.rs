@@ -69,13 +69,20 @@ fn all_signals_have_their_envelopes_and_items_under_the_same_numbers() {
 }
 
 #[test]
-fn j1_only_trace_and_span_ids_are_hexadecimal_in_json() {
+fn j1_only_ids_are_hexadecimal_in_json() {
     for message in all_messages() {
         for field in message.fields {
             let is_id = ["trace_id", "span_id", "parent_span_id"].contains(&field.name);
             assert_eq!(
                 matches!(field.kind, Kind::Id),
                 is_id,
+                "{}.{}",
+                message.name,
+                field.name
+            );
+            assert_eq!(
+                matches!(field.kind, Kind::ProfileId),
+                field.name == "profile_id",
                 "{}.{}",
                 message.name,
                 field.name

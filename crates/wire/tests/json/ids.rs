@@ -1,9 +1,13 @@
-//! J1: trace and span ids are hexadecimal, profile ids are base64 or hexadecimal.
+//! J1: trace and span ids are hexadecimal, profile ids too when written, and base64 as well when read.
 
 use crate::check::{assert_says, log_record, metric, profile, span};
 use millrace_wire::{Signal, json_from_request};
+use opentelemetry_proto::tonic::collector::profiles::v1development::ExportProfilesServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::metrics::v1::metric::Data;
+use opentelemetry_proto::tonic::profiles::v1development::{
+    Profile, ResourceProfiles, ScopeProfiles,
+};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span};
 use prost::Message;
 
@@ -207,6 +211,42 @@ fn j1_a_profile_id_is_read_from_32_hexadecimal_digits() {
             .profile_id,
         TRACE_BYTES
     );
+}
+
+#[test]
+fn j1_a_profile_id_is_written_as_the_collector_reads_it() {
+    let with = |profile_id: &[u8]| {
+        let profile = Profile {
+            profile_id: profile_id.into(),
+            ..Profile::default()
+        };
+        let scope_profiles = vec![ScopeProfiles {
+            profiles: vec![profile],
+            ..ScopeProfiles::default()
+        }];
+        let resource_profiles = vec![ResourceProfiles {
+            scope_profiles,
+            ..ResourceProfiles::default()
+        }];
+        let request = ExportProfilesServiceRequest {
+            resource_profiles,
+            ..ExportProfilesServiceRequest::default()
+        };
+        String::from_utf8(json_from_request(
+            Signal::Profiles,
+            &request.encode_to_vec(),
+        ))
+        .unwrap()
+    };
+
+    let id = with(&TRACE_BYTES);
+    assert!(
+        id.contains(r#""profileId":"5b8efff798038103d269b633813fc60c""#),
+        "{id}"
+    );
+    // What is no id of 16 bytes keeps the form in which it cannot be taken for one.
+    let short = with(&[1, 2, 3]);
+    assert!(short.contains(r#""profileId":"AQID""#), "{short}");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 """A whole configuration: read from a file or a mapping, checked, and resolved for the engine."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,7 +10,7 @@ from millrace.gateway.config.expansion import expand
 from millrace.gateway.config.kinds import Duration, Integer, ListOf
 from millrace.gateway.config.pipelines import ComponentId, Pipelines, check_cycle, check_pipelines, split_id
 from millrace.gateway.config.problems import Place, Problem, Problems, nearest
-from millrace.gateway.config.resolved import Sections, check_listeners, resolve, used_components
+from millrace.gateway.config.resolved import Sections, check_files, check_listeners, resolve, used_components
 from millrace.gateway.config.settings import Group, Setting, Values
 from millrace.gateway.config.telemetry import TELEMETRY
 from millrace.gateway.config.text import node_from_text
@@ -44,12 +44,18 @@ class Configuration(NamedTuple):
     warnings: tuple[Problem, ...]
 
 
-def load(source: Mapping[str, object] | str | Path, *, environment: Mapping[str, str] | None = None) -> Configuration:
+def load(
+    source: Mapping[str, object] | str | Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    overrides: Sequence[str] = (),
+) -> Configuration:
     """Read, check and resolve a configuration.
 
     Args:
         source: A mapping, or the path of a YAML or JSON file (JSON when it ends in `.json`).
         environment: Stands in for the environment variables of the process.
+        overrides: Settings that win over the source, each as `path=value`, such as `exporters.otlp.timeout=2s`.
 
     Raises:
         millrace.errors.ConfigError: With every error that was found.
@@ -57,6 +63,10 @@ def load(source: Mapping[str, object] | str | Path, *, environment: Mapping[str,
     problems = Problems(None if isinstance(source, Mapping) else str(source))
     node = node_from_python(source, problems) if isinstance(source, Mapping) else _parse(Path(source), problems)
     problems.raise_errors()
+    if overrides and isinstance(node, Section):
+        from millrace.gateway.config.overrides import override  # noqa: PLC0415 - few need it
+
+        node = override(node, overrides, problems)
     root = node if node is None else expand(node, problems, environment)
     if isinstance(root, Section):
         return _load(root, problems)
@@ -97,6 +107,7 @@ def _load(root: Section, problems: Problems) -> Configuration:
         raise problems.as_error()
     used = used_components(sections, service, problems)
     check_listeners(used, service, problems)
+    check_files(used, problems)
     resolved = resolve(used, service, problems)
     problems.raise_errors()
     warnings = tuple(sorted(problems.warnings, key=lambda problem: (problem.line or 0, problem.column or 0)))

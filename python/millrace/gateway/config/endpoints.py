@@ -1,10 +1,16 @@
 """Addresses to listen on and URLs to send to, as kinds of settings."""
 
 from millrace.exporter import parse_host_port, parse_url
-from millrace.gateway.config.kinds import Text
+from millrace.gateway.config.kinds import Secret, Text
 from millrace.gateway.config.tree import Scalar
 
-__all__ = ["LISTEN", "URL", "is_loopback", "listen_address"]
+__all__ = ["LISTEN", "URL", "is_loopback", "listen_address", "without_query"]
+
+
+def without_query(url: str) -> str:
+    """Return a URL as it may be shown: a query can hold a token."""
+    path, mark, _ = url.partition("?")
+    return f"{path}?{Secret.REDACTED}" if mark else path
 
 
 def listen_address(text: str) -> str:
@@ -39,10 +45,13 @@ def _url_fault(text: str) -> str | None:
 
 
 class _Url(Text):
-    """A URL to send to. A message about one with credentials does not repeat them."""
+    """A URL to send to. What may authenticate in it, credentials and the query, is shown by no message or print-out."""
 
     def fault(self, fault: str, node: Scalar) -> str:
-        return fault if "credentials" in fault else super().fault(fault, node)
+        return fault if "@" in node.text or "?" in node.text else super().fault(fault, node)
+
+    def write(self, value: str) -> str:
+        return without_query(value)
 
 
 LISTEN = Text("an address such as localhost:4317", _listen_fault)

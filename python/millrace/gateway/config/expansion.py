@@ -8,7 +8,7 @@ from pathlib import Path
 from millrace.gateway.config.problems import Place, Problems
 from millrace.gateway.config.tree import Node, Scalar, Section, Series
 
-__all__ = ["expand"]
+__all__ = ["expand", "node_from_value"]
 
 FILE_BYTES_MAX = 1 << 20
 """Largest file that `${file:...}` reads: a token or a certificate, not a data set."""
@@ -26,6 +26,23 @@ def expand(node: Node, problems: Problems, environment: Mapping[str, str] | None
     not expanded again: a password may hold `$`.
     """
     return _Expander(problems, os.environ if environment is None else environment).node(node)
+
+
+def node_from_value(text: str, place: Place) -> Node:
+    """Read the text of a reference or a flag as if it were written in the file, every part of it at `place`."""
+    from millrace.gateway.config.text import node_from_text  # noqa: PLC0415 - imports the YAML library
+
+    inner = Problems()
+    node = node_from_text(text, inner)
+    if inner.errors or node is None:
+        return Scalar(place, text, text, substituted=True)
+    if isinstance(node, Scalar):
+        # Quotes inside a variable make text of a number; any other scalar keeps the variable's own spelling.
+        quoted = text.lstrip().startswith(("'", '"'))
+        return Scalar(place, node.value, node.text if quoted else text, substituted=True)
+    if isinstance(node, Section) and not node.entries and not text.lstrip().startswith("{"):
+        return Scalar(place, None, text, substituted=True)  # nothing, or what YAML takes for a comment
+    return _moved(node, place)
 
 
 class _Expander:
@@ -47,29 +64,12 @@ class _Expander:
         end = _closing_brace(node.text, 0) if node.text.startswith("${") else None
         if end == len(node.text) - 1:
             found = self.reference(node.text[2:end], node.place, 0)
-            return self.typed(found or "", node.place)
+            return node_from_value(found or "", node.place)
         before = len(self.problems.errors)
         text = self.inline(node.text, node.place, 0)
         if len(self.problems.errors) > before:
             return Scalar(node.place, None, "")  # as if unset: one error is enough
         return Scalar(node.place, text, text)
-
-    @staticmethod
-    def typed(text: str, place: Place) -> Node:
-        """Read the text of a reference as if it were written in the file, every part of it at `place`."""
-        from millrace.gateway.config.text import node_from_text  # noqa: PLC0415 - imports the YAML library
-
-        inner = Problems()
-        node = node_from_text(text, inner)
-        if inner.errors or node is None:
-            return Scalar(place, text, text, substituted=True)
-        if isinstance(node, Scalar):
-            # Quotes inside a variable make text of a number; any other scalar keeps the variable's own spelling.
-            quoted = text.lstrip().startswith(("'", '"'))
-            return Scalar(place, node.value, node.text if quoted else text, substituted=True)
-        if isinstance(node, Section) and not node.entries and not text.lstrip().startswith("{"):
-            return Scalar(place, None, text, substituted=True)  # nothing, or what YAML takes for a comment
-        return _moved(node, place)
 
     def inline(self, text: str, place: Place, depth: int) -> str:
         """Return `text` with each reference replaced by text."""

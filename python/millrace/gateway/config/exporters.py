@@ -1,6 +1,8 @@
 """The exporters: `otlp`, `otlphttp`, `file`, `debug` and `nop`."""
 
-from millrace.exporter import SIGNAL_PATHS, grpc_endpoint, otlp_grpc, otlp_http
+from collections.abc import Mapping
+
+from millrace.exporter import SIGNAL_PATHS, grpc_endpoint, otlp_grpc, otlp_http, parse_url
 from millrace.gateway.config.components import Component, Resolved
 from millrace.gateway.config.endpoints import URL
 from millrace.gateway.config.kinds import Boolean, Choice, Duration, Ignored, Text, Unsupported
@@ -38,8 +40,18 @@ def _resolve_otlphttp(values: Values, problems: Problems) -> Resolved:
     base = (values["endpoint"] or "").rstrip("/")
     urls = {signal: values[f"{signal}_endpoint"] or (base and f"{base}{path}") for signal, path in SIGNAL_PATHS.items()}
     tls = any(url.startswith("https:") for url in urls.values())
+    _warn_of_headers_for_many(values, urls, problems)
     endpoint = base or next(filter(None, urls.values()))
     return otlp_http(endpoint, urls, values["encoding"], resolve_sending(values, problems, tls=tls))
+
+
+def _warn_of_headers_for_many(values: Values, urls: Mapping[str, str], problems: Problems) -> None:
+    """Headers go to all URLs of an exporter, as in the Collector: say so when these are several hosts'."""
+    servers = {(url.scheme, url.host, url.port) for url in map(parse_url, filter(None, urls.values()))}
+    if values["headers"] and len(servers) > 1:
+        names = ", ".join(sorted(f"{scheme}://{host}{'' if p is None else f':{p}'}" for scheme, host, p in servers))
+        hint = "define one exporter for each of them when a header is a secret"
+        problems.warn(values.at("headers"), f"they are sent to all of {names}", hint)
 
 
 def _resolve_file(values: Values, problems: Problems) -> Resolved:  # noqa: ARG001 - every component has this shape
@@ -50,6 +62,7 @@ def _resolve_file(values: Values, problems: Problems) -> Resolved:  # noqa: ARG0
         "compression": values["compression"] or "none",
         "append": values["append"],
         "flush_interval_ms": values["flush_interval"],
+        "fsync": values["fsync"],
     }
 
 
@@ -93,7 +106,7 @@ OTLP_HTTP = Component(
         ),
         Setting("encoding", Choice("proto", "json"), "How requests are written.", "proto"),
         *sending_settings(timeout_ms=30_000),
-        Setting("proxy_url", Unsupported("the destination must be reachable without a proxy"), ""),
+        Setting("proxy_url", Unsupported("set HTTPS_PROXY or HTTP_PROXY in the environment of the gateway"), ""),
         Setting("cookies", Ignored("cookies are not kept"), ""),
         *(
             Setting(name, _CONNECTIONS, "")
@@ -124,6 +137,13 @@ FILE = Component(
         ),
         Setting("append", Boolean(), "Keep what the file holds at start.", default=False),
         Setting("flush_interval", Duration(1), "Longest time that data stays in this process.", 1_000),
+        Setting(
+            "fsync",
+            Boolean(),
+            "Acknowledge what is on the disk, instead of what the system holds in its memory.",
+            default=True,
+            ours=True,
+        ),
         Setting("rotation", Unsupported(_NOT_IN_FILES), ""),
         Setting("group_by", Unsupported("one exporter for each file"), ""),
         Setting("encoding", Unsupported("extensions other than health_check do not exist yet"), ""),

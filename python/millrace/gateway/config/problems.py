@@ -15,6 +15,8 @@ class Place(NamedTuple):
     """Dotted path, such as `exporters.otlp.endpoint`."""
     line: int | None = None
     column: int | None = None
+    source: str | None = None
+    """What set it instead of the file: a flag of the command line."""
 
     def below(self, name: str) -> "Place":
         """Return the place of the setting `name` (or the item `[0]`) inside this one, on the same line."""
@@ -66,7 +68,7 @@ class Problems:
         return ConfigError(sorted(self.errors, key=lambda problem: (problem.line or 0, problem.column or 0)))
 
     def _add(self, to: list[Problem], place: Place, message: str, hint: str | None) -> None:
-        problem = Problem(self.file, place.line, place.column, place.setting, message, hint)
+        problem = Problem(place.source or self.file, place.line, place.column, place.setting, message, hint)
         if problem not in to:  # an anchor used twice is wrong once
             to.append(problem)
 

@@ -37,7 +37,9 @@ _KEEPALIVE = Group(
         ),
         "Life of a connection.",
     ),
-    Setting("enforcement_policy", Ignored("pings are answered, however many; other clients are served meanwhile"), ""),
+    Setting(
+        "enforcement_policy", Ignored("a client that sends 2,000 pings with nothing between them is disconnected"), ""
+    ),
 )
 
 _GRPC = Group(

@@ -1,6 +1,7 @@
 """What the engine reads: the components in use, with every default, sizes in bytes and times in milliseconds."""
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TypeAlias
 
 from millrace.gateway.config.components import Component, Resolved
@@ -11,7 +12,7 @@ from millrace.gateway.config.sending import MEBIBYTE
 from millrace.gateway.config.settings import Values
 from millrace.gateway.config.telemetry import prometheus_address, resolve_telemetry
 
-__all__ = ["Sections", "check_listeners", "resolve", "used_components"]
+__all__ = ["Sections", "check_files", "check_listeners", "resolve", "used_components"]
 
 Sections: TypeAlias = Mapping[str, Mapping[str, tuple[Component, Values]]]
 """Components by section and id."""
@@ -67,6 +68,32 @@ def check_listeners(used: Sections, service: Values, problems: Problems) -> None
                 )
                 break
         taken[port].append((host, place))
+
+
+def check_files(used: Sections, problems: Problems) -> None:
+    """Report two exporters that write to one file, whatever they call it: each would overwrite the other's requests."""
+    taken: dict[object, Place] = {}
+    for component, values in used["exporters"].values():
+        if component.kind != "file" or (identity := _file_identity(values["path"])) is None:
+            continue
+        place = values.at("path")
+        if other := taken.get(identity):
+            line = f" on line {other.line}" if other.line else ""
+            hint = "give each exporter a file of its own, or name one exporter in several pipelines"
+            problems.error(place, f"{other.setting}{line} writes to the same file", hint)
+        taken.setdefault(identity, place)
+
+
+def _file_identity(path: str) -> object:
+    """Return what tells a file under each of its names; nothing for devices and pipes, which can be shared."""
+    file = Path(path)
+    try:
+        if not file.exists():
+            return file.resolve()
+        status = file.stat()
+        return (status.st_dev, status.st_ino) if file.is_file() else None
+    except (OSError, RuntimeError):  # the engine says why it cannot be opened
+        return None
 
 
 def _listeners(used: Sections, service: Values) -> Iterator[tuple[Place, str]]:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from millrace.exporter import client_tls
 from millrace.gateway.config.components import Resolved
-from millrace.gateway.config.kinds import Boolean, Choice, Ignored, Text, Unsupported, describe
+from millrace.gateway.config.kinds import Boolean, Choice, Duration, Ignored, Text, Unsupported, describe
 from millrace.gateway.config.problems import Place, Problems
 from millrace.gateway.config.settings import Group, Setting, Values
 from millrace.gateway.config.tree import Scalar
@@ -38,7 +38,12 @@ _SHARED = (
     Setting("key_file", _File(), "PEM file of the own private key."),
     Setting("min_version", Choice("1.2", "1.3", absent=_TOO_OLD), "Oldest version of TLS accepted.", "1.2"),
     Setting("max_version", Choice("1.3"), "Newest version of TLS; millrace always offers 1.3.", "1.3"),
-    Setting("reload_interval", Ignored("certificates are read once, when the gateway starts"), ""),
+    Setting(
+        "reload_interval",
+        Duration(1),
+        "How long certificates, keys and authorities are believed before new connections read their files again. "
+        "Without it they are read once.",
+    ),
     Setting("ca_pem", Unsupported(_FILES_ONLY), ""),
     Setting("cert_pem", Unsupported(_FILES_ONLY), ""),
     Setting("key_pem", Unsupported(_FILES_ONLY), ""),
@@ -66,7 +71,7 @@ def _check_server(values: Values, problems: Problems) -> None:
 SERVER_TLS = Group(
     *_SHARED,
     Setting("client_ca_file", _File(), "PEM file of authorities; set, it demands a client certificate (mTLS)."),
-    Setting("client_ca_file_reload", Ignored("certificates are read once, when the gateway starts"), ""),
+    Setting("client_ca_file_reload", Ignored("reload_interval reads client_ca_file again, too"), ""),
     Setting("ca_file", Ignored("a server checks clients by client_ca_file"), ""),
     optional=True,
     null="absent",
@@ -89,7 +94,8 @@ def resolve_server_tls(values: Values | None) -> Resolved | None:
     """Return what the engine needs to serve over TLS."""
     if values is None:
         return None
-    return {name: values[name] for name in ("cert_file", "key_file", "client_ca_file", "min_version")}
+    names = ("cert_file", "key_file", "client_ca_file", "min_version")
+    return {name: values[name] for name in names} | {"reload_interval_ms": values["reload_interval"]}
 
 
 def resolve_client_tls(values: Values | None, *, needed: bool) -> Resolved | None:
@@ -98,4 +104,4 @@ def resolve_client_tls(values: Values | None, *, needed: bool) -> Resolved | Non
         return None
     values = CLIENT_TLS.defaults(Place(), Problems()) if values is None else values
     names = ("ca_file", "cert_file", "key_file", "server_name_override", "insecure_skip_verify", "min_version")
-    return client_tls(**{name: values[name] for name in names})
+    return client_tls(**{name: values[name] for name in names}, reload_interval_ms=values["reload_interval"])

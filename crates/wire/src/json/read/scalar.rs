@@ -57,7 +57,7 @@ impl Reader<'_> {
             Kind::Uint32 | Kind::Fixed32 => self.integer(&U32, peek),
             Kind::Uint64 | Kind::Fixed64 => self.integer(&U64, peek),
             // These have their own functions; no array of them is packed.
-            Kind::String | Kind::Bytes | Kind::Id | Kind::Message(_) => {
+            Kind::String | Kind::Bytes | Kind::Id | Kind::ProfileId | Kind::Message(_) => {
                 Err(self.unexpected("a number", peek))
             }
         }
@@ -178,18 +178,26 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// Reads bytes in base64. The id of a profile is bytes too, but senders also write it as they write all other ids.
+    /// Reads the id of a profile: as all other ids are written, or as other bytes are.
+    pub(super) fn profile_id(&mut self, field: &Field, peek: Peek) -> Result<(), Error> {
+        self.bytes(field, peek, "32 hexadecimal digits, or base64")
+    }
+
+    /// Reads bytes in base64.
     pub(super) fn base64(&mut self, field: &Field, peek: Peek) -> Result<(), Error> {
-        const EXPECTED: &str = "base64";
+        self.bytes(field, peek, "base64")
+    }
+
+    fn bytes(&mut self, field: &Field, peek: Peek, expected: &str) -> Result<(), Error> {
         if peek != Peek::String {
-            return Err(self.unexpected(EXPECTED, peek));
+            return Err(self.unexpected(expected, peek));
         }
         let at = self.json.current_index();
         let encoded = self.json.known_str().map_err(syntax)?.as_bytes();
         if encoded.is_empty() && !keeps_default(field) {
             return Ok(());
         }
-        if field.name == "profile_id"
+        if matches!(field.kind, Kind::ProfileId)
             && let Some(id) = text::hex::<16>(encoded)
         {
             push_delimited(&mut self.out.bytes, field.number, &id);

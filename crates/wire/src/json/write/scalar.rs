@@ -5,6 +5,8 @@ use crate::json::text;
 use crate::schema::Kind;
 use crate::varint;
 
+const PROFILE_ID_BYTES: usize = 16;
+
 /// Appends one value from its bits or its content, whichever its wire type uses.
 #[inline]
 pub(super) fn push_scalar(out: &mut Vec<u8>, kind: Kind, bits: u64, content: &[u8]) {
@@ -20,8 +22,10 @@ pub(super) fn push_scalar(out: &mut Vec<u8>, kind: Kind, bits: u64, content: &[u
         Kind::Uint64 | Kind::Fixed64 => push_quoted(out, bits),
         Kind::Bool => out.extend_from_slice(if bits == 0 { b"false" } else { b"true" }),
         Kind::String => text::push_string(out, content),
-        Kind::Bytes => text::push_base64(out, content),
         Kind::Id => text::push_hex(out, content),
+        Kind::ProfileId if content.len() == PROFILE_ID_BYTES => text::push_hex(out, content),
+        // What is no id of a profile stays bytes: hexadecimal digits of another number would be read as base64.
+        Kind::Bytes | Kind::ProfileId => text::push_base64(out, content),
         // Has functions of its own.
         Kind::Message(_) => {}
     }
