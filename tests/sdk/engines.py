@@ -82,8 +82,8 @@ def item(signal: Recorded, name: str) -> bytes:
         record = LogRecord(time_unix_nano=NOW)
         record.body.string_value = name
         return record.SerializeToString()
-    times = {"start_time_unix_nano": NOW, "end_time_unix_nano": NOW + 1}
-    return Span(trace_id=TRACE_ID, span_id=b"\1" * 8, name=name, **times).SerializeToString()
+    span = Span(trace_id=TRACE_ID, span_id=b"\1" * 8, name=name, start_time_unix_nano=NOW, end_time_unix_nano=NOW + 1)
+    return span.SerializeToString()
 
 
 def books(engine: _native.Engine, signal: str = "traces") -> Mapping[str, Any]:

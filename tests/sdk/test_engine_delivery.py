@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from millrace.errors import GatewayError
 from millrace import _native
+from millrace.errors import GatewayError
 from tests.conformance.gateways import wait_until
 from tests.conformance.messages import REQUESTS, names, request
 from tests.conformance.sink import Sink
@@ -189,5 +189,5 @@ def test_a_slow_collection_does_not_hold_up_spans(sink: Sink) -> None:
 
 
 def test_settings_that_are_not_understood_are_refused_in_a_sentence() -> None:
-    with pytest.raises(GatewayError, match="the engine's settings: .*sooner"):
+    with pytest.raises(GatewayError, match=r"the engine's settings: .*sooner"):
         _native.Engine(settings_text(traces={"sooner": 1}))

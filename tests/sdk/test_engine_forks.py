@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -19,8 +20,7 @@ from tests.sdk.engines import Scope, books, exporter, recorded, settings_text
 from tests.sdk.test_engine_faults import hangs
 
 PATIENCE_S = 20
-FORK = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
-pytestmark = FORK
+pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork.*:DeprecationWarning")
 
 
 def child(work: Callable[[], bool], fork: Callable[[], int] = os.fork) -> int:
@@ -71,8 +71,7 @@ def busy(scope: Scope) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 def test_of_200_children_of_a_busy_parent_each_sends_its_own_once_and_nothing_else(sink: Sink, protocol: str) -> None:
-    url, kind = (sink.grpc_url, "grpc") if protocol == "grpc" else (sink.http_url, "http/protobuf")
-    to = exporter(url, "grpc") if kind == "grpc" else exporter(url)
+    to = exporter(sink.grpc_url, "grpc") if protocol == "grpc" else exporter(sink.http_url)
     engine = _native.Engine(settings_text(traces=recorded(to, schedule_delay_ms=1)))
     scope = Scope(engine)
     with busy(scope) as names:
@@ -181,12 +180,12 @@ def _spawned(url: str, name: str) -> None:
 def test_processes_of_multiprocessing_export_what_they_record(sink: Sink, method: str) -> None:
     engine = _native.Engine(settings_text(traces=recorded(exporter(sink.http_url))))
     Scope(engine).record("parent")
-    context = multiprocessing.get_context(method)
+    context: Any = multiprocessing.get_context(method)
     processes = [context.Process(target=_spawned, args=(sink.http_url, f"child{number}")) for number in range(3)]
     for process in processes:
-        process.start()  # type: ignore[attr-defined]
+        process.start()
     for process in processes:
-        process.join(60)  # type: ignore[attr-defined]
-        assert process.exitcode == 0  # type: ignore[attr-defined]
+        process.join(60)
+        assert process.exitcode == 0
     assert engine.shutdown(PATIENCE_S)
     assert sorted(sink.names("traces")) == ["child0", "child1", "child2", "parent"]

@@ -129,6 +129,7 @@ impl Engine {
     }
 
     /// Has metrics collected at their interval and by every flush. Returns the collector before.
+    #[must_use = "dropping it may run what somebody else wrote"]
     pub fn collect_metrics(&self, collect: Option<Collect>) -> Option<Collect> {
         let wanted = collect.is_some() && self.0.settings.metrics.is_some();
         let before = self.0.collector.replace(collect);
@@ -161,7 +162,7 @@ impl Engine {
     #[must_use]
     pub fn shutdown(&self, timeout: Duration) -> Answers {
         let timeout = timeout.min(PATIENCE_MAX);
-        let deadline = Instant::now() + timeout;
+        let now = Instant::now();
         let inner = &self.0;
         if inner.has_something() {
             drop(inner.link());
@@ -170,10 +171,11 @@ impl Engine {
         state.closed = true;
         let running = state.running.take();
         drop(state);
+        let deadline = now + timeout;
         let Some(Running { link, thread }) = running else {
             return Answers::known(inner.lost() == 0, deadline);
         };
-        let end = deadline - LAST_STEPS.min(timeout / 2);
+        let end = now + timeout.saturating_sub(LAST_STEPS).max(timeout / 2);
         Answers::of(&link, end, deadline, Command::Shutdown, Some(thread))
     }
 

@@ -41,6 +41,7 @@ impl<T: AtFork> Shared<T> {
 
     /// The lock if it is free.
     #[inline]
+    #[must_use]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
         match self.0.try_lock() {
             Ok(guard) => Some(guard),

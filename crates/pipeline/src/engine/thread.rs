@@ -72,7 +72,7 @@ pub(super) fn start(parts: Parts) -> io::Result<(Link, JoinHandle<()>)> {
     };
     let thread = std::thread::Builder::new()
         .name("millrace".to_owned())
-        .spawn(move || run(parts, doors, traces, logs))?;
+        .spawn(move || run(&parts, doors, traces, logs))?;
     Ok((link, thread))
 }
 
@@ -85,7 +85,7 @@ struct Doors {
 
 type Receivers = JoinSet<Option<Sender<bool>>>;
 
-fn run(parts: Parts, doors: Doors, traces: Arc<Notify>, logs: Arc<Notify>) {
+fn run(parts: &Parts, doors: Doors, traces: Arc<Notify>, logs: Arc<Notify>) {
     let log = Arc::new(Log::of_guest());
     let building = parts.building.clone();
     let held = building.lock();
@@ -102,7 +102,7 @@ fn run(parts: Parts, doors: Doors, traces: Arc<Notify>, logs: Arc<Notify>) {
     };
     let mut receivers = {
         let _inside = runtime.enter();
-        receivers(&parts, doors, traces, logs, &log)
+        receivers(parts, doors, traces, logs, &log)
     };
     drop(held);
     let ended = runtime.block_on(async {
@@ -149,8 +149,8 @@ fn receivers(
         let in_flight = settings::in_flight(&exporter);
         let means = means(signal, &exporter, parts, log, commands);
         let buffer: Arc<Buffer> = Arc::clone(buffer);
-        let recorder = Recorder::new(means, buffer, bell, settings.delay(), in_flight);
-        receivers.spawn(recorder.run());
+        let receiver = Recorder::new(means, buffer, bell, settings.delay(), in_flight);
+        receivers.spawn(receiver.run());
     }
     if let (Some(settings), Some(commands)) = (metrics, doors.metrics) {
         let means = means(Signal::Metrics, &settings.exporter(), parts, log, commands);

@@ -163,14 +163,11 @@ impl Periodic {
         async move {
             let patience = deadline.saturating_duration_since(Instant::now());
             let collected = spawn_blocking(move || collect(patience));
-            let request = match timeout_at(deadline, collected).await {
-                Ok(request) => request.ok().flatten(),
-                Err(_) => {
-                    log.error(&id, "the metrics were not collected in time");
-                    return false;
-                }
+            let Ok(request) = timeout_at(deadline, collected).await else {
+                log.error(&id, "the metrics were not collected in time");
+                return false;
             };
-            let Some(request) = request else {
+            let Ok(Some(request)) = request else {
                 return true;
             };
             let items = match millrace_wire::validate(signal, &request) {

@@ -341,7 +341,9 @@ impl Recorder {
         let (name, reason) = (signal.item_name(), reason.name());
         log.error(
             &format!("{id} ({reason})"),
-            format_args!("{items} {name} were dropped: {message} (said once; stats() counts them)"),
+            format_args!(
+                "{name} are dropped, {items} until now: {message} (said once; stats() counts on)"
+            ),
         );
     }
 }
@@ -354,3 +356,7 @@ pub(crate) fn discard(buffer: &Buffer, held: Option<Request>, ledger: &Ledger, s
         Ledger::drop(ledger, signal, request.items, Reason::Shutdown);
     }
 }
+
+#[cfg(test)]
+#[path = "recorder_tests.rs"]
+mod tests;
