@@ -1,5 +1,7 @@
 """What our SDK exports for a program is what the stock SDK exports, up to times."""
 
+# ruff: noqa: ANN401
+
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -46,7 +48,7 @@ def test_the_observable_instruments_export_what_the_stock_ones_do(temporality: s
             yield Observation(total, {"part": "a"})
             yield Observation(total * 1.5, {"part": "b"})
 
-        def generator() -> Any:  # noqa: ANN401 - a generator callback
+        def generator() -> Any:
             yield None
             while True:
                 yield [Observation(totals[0], {"from": "generator"})]
@@ -187,10 +189,10 @@ def test_a_reservoir_of_the_users_chooses_exemplars() -> None:
         def __init__(self, **_kwargs: object) -> None:
             self.kept: list[Any] = []
 
-        def offer(self, value: float, time_unix_nano: int, attributes: Any, context: Any) -> None:  # noqa: ANN401, ARG002
+        def offer(self, value: float, time_unix_nano: int, attributes: Any, context: Any) -> None:  # noqa: ARG002
             self.kept = self.kept or [OURS.metrics.Exemplar({"user": attributes["user"]}, value, time_unix_nano)]
 
-        def collect(self, point_attributes: Any) -> list[Any]:  # noqa: ANN401
+        def collect(self, point_attributes: Any) -> list[Any]:
             assert point_attributes == {"route": "/"}
             kept, self.kept = self.kept, []
             return kept

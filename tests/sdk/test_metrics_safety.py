@@ -1,5 +1,7 @@
 """Metrics never hurt their host: nothing raises, nothing is counted twice, forks and threads are safe."""
 
+# ruff: noqa: ANN401
+
 import gc
 import logging
 import math
@@ -43,11 +45,11 @@ class Hostile:
 
 
 class HostileMapping(UserDict[Any, Any]):
-    def __iter__(self) -> Any:  # noqa: ANN401 - it never returns
+    def __iter__(self) -> Any:
         raise RuntimeError("iter")
 
 
-def deep(levels: int) -> Any:  # noqa: ANN401 - a list of lists
+def deep(levels: int) -> Any:
     value: Any = "end"
     for _ in range(levels):
         value = [value]

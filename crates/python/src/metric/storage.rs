@@ -179,9 +179,9 @@ pub(crate) struct MetricStorage {
 #[pymethods]
 impl MetricStorage {
     #[new]
-    fn new(filter: String, custom_filter: Option<Py<PyAny>>) -> Self {
+    fn new(exemplar_filter: String, custom_filter: Option<Py<PyAny>>) -> Self {
         Self {
-            filter,
+            filter: exemplar_filter,
             custom_filter,
             resource: Mutex::new(Resource {
                 attributes: Vec::new(),

@@ -1,4 +1,4 @@
-"""Makes attributes that the native side can read of whatever was given, as the specification says, without ever raising."""
+"""Makes attributes that the native side can read of whatever was given, and never raises."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -6,8 +6,8 @@ from typing import Any
 
 _log = logging.getLogger("millrace.sdk.metrics")
 
-# Common decoders refuse more than 100 messages in each other, of which a point in its request takes 9; what lies deeper is
-# left empty, so that one attribute does not cost the whole request.
+# Common decoders refuse more than 100 messages in each other, of which a point in its request takes 9; what lies deeper
+# is left empty, so that one attribute does not cost the whole request.
 _MESSAGES_MAX = 88
 _MESSAGES_OF_SEQUENCE, _MESSAGES_OF_MAPPING = 2, 3
 
@@ -17,7 +17,7 @@ _said: set[str] = set()
 
 
 def clean(attributes: object) -> dict[str, Any]:
-    """Return a dict whose keys are `str` and whose values are plain; what cannot be made one is left out, and said once."""
+    """Return a dict with keys of `str` and plain values; what cannot be made one is left out, and said once."""
     if not isinstance(attributes, Mapping):
         _say("mapping", "Expected a mapping as attributes, got %s; they are left out.", attributes)
         return {}
@@ -42,7 +42,7 @@ def _mapping(attributes: Mapping[Any, Any], messages: int) -> dict[str, Any]:
     return cleaned
 
 
-def _value(value: object, messages: int) -> Any:  # noqa: ANN401 - an AnyValue of OpenTelemetry
+def _value(value: object, messages: int) -> Any:  # noqa: ANN401, PLR0911 - an AnyValue, one line for each form
     if value is None or type(value) in {bool, float}:
         return value
     if isinstance(value, str):

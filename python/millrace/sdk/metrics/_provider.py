@@ -74,15 +74,16 @@ class _RegisteredReader:
 class MeterProvider(ApiMeterProvider):
     """Makes meters, and gives readers what their instruments measured.
 
-    Each reader collects for itself. Instruments that no view matches report by the default of their kind. `exemplar_filter` is
-    `OTEL_METRICS_EXEMPLAR_FILTER` unless it is given; `shutdown_on_exit` collects a last time when the process exits.
+    Each reader collects for itself. Instruments that no view matches report by the default of their kind.
+    `exemplar_filter` is `OTEL_METRICS_EXEMPLAR_FILTER` unless it is given; `shutdown_on_exit` collects a last time when
+    the process exits.
     Raises an exception when a reader belongs to another provider.
     """
 
     _all_metric_readers_lock = Lock()
-    _all_metric_readers: "weakref.WeakSet[Any]" = weakref.WeakSet()
+    _all_metric_readers: "weakref.WeakSet[Any]" = weakref.WeakSet()  # noqa: RUF012 - of the process
 
-    def __init__(  # noqa: PLR0913 - upstream's signature
+    def __init__(
         self,
         metric_readers: Sequence[Any] = (),
         resource: "Resource | None" = None,
@@ -181,7 +182,7 @@ class MeterProvider(ApiMeterProvider):
     def _config_of(self, scope: InstrumentationScope) -> _MeterConfig:
         try:
             return self._meter_configurator(scope)
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is logged with its trace
             _log.exception("meter configurator failed for scope '%s', using default config", scope.name)
             return _MeterConfig()
 
@@ -290,7 +291,7 @@ class MeterProvider(ApiMeterProvider):
                 if left_ms <= 0:
                     raise MetricsTimeoutError(f"no time was left for {type(reader).__name__}.{method}")  # noqa: TRY301
                 succeeded &= getattr(reader, method)(timeout_millis=left_ms) is not False
-            except Exception:
+            except Exception:  # noqa: BLE001 - it is logged with its trace
                 _log.exception("MeterProvider.%s failed for %s", method, type(reader).__name__)
                 succeeded = False
         return succeeded
@@ -324,7 +325,7 @@ class _Request:
             return None
         try:
             return provider._collect_request(reader, timeout_s * 1e3)  # noqa: SLF001 - a part of the provider
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is logged with its trace
             _log.exception("Collecting metrics failed; it is tried again at the next interval.")
             return None
 
