@@ -30,6 +30,10 @@ pub(crate) struct InstrumentCore {
 
 /// How a stream is described from Python.
 #[derive(FromPyObject)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a description as Python writes it, not a state"
+)]
 struct StreamDescription<'py> {
     name: String,
     description: String,
