@@ -219,3 +219,14 @@ def test_a_disabled_meter_records_nothing_and_asks_no_callback() -> None:
     meter.create_observable_gauge("load", [asked.append])
     assert comparable(engine.request()) == []
     assert not asked
+
+
+def test_code_that_asks_for_classes_of_the_stock_sdk_hears_yes() -> None:
+    import opentelemetry.sdk.metrics as stock  # noqa: PLC0415
+
+    metrics = provider()
+    meter = metrics.get_meter("shop")
+    assert isinstance(metrics, stock.MeterProvider)
+    assert isinstance(meter.create_counter("requests"), stock.Counter)
+    assert isinstance(meter.create_observable_gauge("load"), stock.ObservableGauge)
+    assert not isinstance(meter.create_histogram("latency"), stock.Counter)

@@ -124,6 +124,24 @@ def test_callbacks_that_fail_are_logged_and_the_others_still_observe(caplog: pyt
     assert "Callback failed for instrument load" in caplog.text
 
 
+def test_instruments_can_be_made_while_callbacks_run() -> None:
+    from opentelemetry.metrics import Observation  # noqa: PLC0415
+
+    def program(provider: Any, _collect: Callable[[], None]) -> None:
+        meter = provider.get_meter("shop")
+
+        def observing(_options: object) -> list[Any]:
+            other = threading.Thread(target=lambda: meter.create_counter("from_another_thread").add(1))
+            other.start()
+            other.join(10)
+            meter.create_counter("from_the_callback").add(1)
+            return [Observation(int(other.is_alive()))]
+
+        meter.create_observable_gauge("is_blocked", [observing])
+
+    assert [point.as_int for point in points(exports(OURS, program)[0], "is_blocked")] == [0]
+
+
 @given(
     st.lists(
         st.tuples(

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from logging import getLogger
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from opentelemetry import metrics as api
@@ -64,7 +64,7 @@ class Meter(ApiMeter):
         self._measurement_consumer = measurement_consumer
         self._meter_config = _meter_config or _MeterConfig()
         self._instruments: dict[_Identity, Any] = {}
-        self._lock = Lock()
+        self._lock = RLock()  # a finalizer may make an instrument while one is made
 
     def _is_enabled(self) -> bool:
         return self._meter_config.is_enabled
