@@ -1,5 +1,7 @@
 """Runs one program over our SDK and over the stock one, and gives both exports as protobuf, equal up to times."""
 
+# ruff: noqa: ANN401
+
 import importlib
 from collections.abc import Callable, Iterator
 from types import ModuleType, SimpleNamespace
@@ -48,7 +50,7 @@ OURS = sdk("millrace.sdk")
 STOCK = sdk("opentelemetry.sdk")
 
 
-def exports(
+def exports(  # noqa: PLR0913 - what a provider can be told
     sdk: SimpleNamespace,
     program: Program,
     *,
@@ -95,7 +97,7 @@ def exports(
     return found
 
 
-def assert_same(program: Program, **options: Any) -> list[ExportMetricsServiceRequest]:  # noqa: ANN401 - those of `exports`
+def assert_same(program: Program, **options: Any) -> list[ExportMetricsServiceRequest]:
     """Assert that both SDKs export the same for a program, up to times; return what ours exports."""
     ours = exports(OURS, program, **options)
     stock = exports(STOCK, program, **options)
@@ -118,7 +120,7 @@ def comparable(request: ExportMetricsServiceRequest) -> list[Any]:
     ]
 
 
-def _metric(metric: Any) -> Any:  # noqa: ANN401 - a protobuf message
+def _metric(metric: Any) -> Any:
     kind = metric.WhichOneof("data")
     data = getattr(metric, kind)
     told = (getattr(data, "aggregation_temporality", None), getattr(data, "is_monotonic", None))
@@ -151,5 +153,5 @@ def points(request: ExportMetricsServiceRequest, name: str) -> list[Any]:
         for scope in resource.scope_metrics
         for metric in scope.metrics
         if metric.name == name
-        for point in getattr(metric, metric.WhichOneof("data")).data_points
+        for point in getattr(metric, str(metric.WhichOneof("data"))).data_points
     ]

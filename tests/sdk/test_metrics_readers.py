@@ -1,13 +1,15 @@
 """Readers, exporters and the environment, of ours and of upstream's."""
 
+# ruff: noqa: ANN401, SLF001, ARG002
+
 import logging
 from io import StringIO
 from typing import Any
 
 import pytest
+from opentelemetry.sdk.metrics import Counter as StockCounter
 from opentelemetry.sdk.metrics import export as stock_export
 from opentelemetry.sdk.metrics import view as stock_view
-from opentelemetry.sdk.metrics import Counter as StockCounter
 
 from tests.sdk.metrics_beside_stock import OURS, Engine, comparable, points
 
@@ -15,7 +17,7 @@ TEMPORALITY = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 HISTOGRAM = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"
 
 
-def provider(*readers: Any, **options: Any) -> Any:  # noqa: ANN401 - found at run time
+def provider(*readers: Any, **options: Any) -> Any:
     return OURS.metrics.MeterProvider(readers, OURS.resource, shutdown_on_exit=False, **options)
 
 
@@ -28,19 +30,19 @@ class Exporter(stock_export.MetricExporter):
 
     def export(
         self, metrics_data: Any, timeout_millis: float = 10_000, **_kwargs: Any
-    ) -> stock_export.MetricExportResult:  # noqa: ANN401, ARG002
+    ) -> stock_export.MetricExportResult:
         self.exported.append(metrics_data)
         return stock_export.MetricExportResult.SUCCESS
 
-    def force_flush(self, timeout_millis: float = 10_000) -> bool:  # noqa: ARG002
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
         return True
 
-    def shutdown(self, timeout_millis: float = 30_000, **_kwargs: Any) -> None:  # noqa: ANN401
+    def shutdown(self, timeout_millis: float = 30_000, **_kwargs: Any) -> None:
         """Nothing to stop."""
 
 
 @pytest.mark.parametrize("export", [stock_export, OURS.export])
-def test_an_exporter_written_for_the_stock_sdk_gets_its_classes_and_its_temporality(export: Any) -> None:  # noqa: ANN401
+def test_an_exporter_written_for_the_stock_sdk_gets_its_classes_and_its_temporality(export: Any) -> None:
     exporter = Exporter()
     reader = export.PeriodicExportingMetricReader(exporter, export_interval_millis=float("inf"))
     metrics = provider(reader)
@@ -76,7 +78,7 @@ def test_each_reader_collects_for_itself() -> None:
     metrics = provider(first)
     counter = metrics.get_meter("shop").create_counter("requests")
 
-    def value(reader: Any) -> Any:  # noqa: ANN401 - found at run time
+    def value(reader: Any) -> Any:
         data = reader.get_metrics_data()
         return data and data.resource_metrics[0].scope_metrics[0].metrics[0].data.data_points[0].value
 
@@ -143,7 +145,7 @@ def test_the_engine_gets_the_temporality_of_the_environment_e9(
     meter.create_observable_counter("observable_counter", [lambda _options: [Observation(1)]])
     found = set()
     for metric in engine.request().resource_metrics[0].scope_metrics[0].metrics:
-        if getattr(metric, metric.WhichOneof("data")).aggregation_temporality == 1:
+        if getattr(metric, str(metric.WhichOneof("data"))).aggregation_temporality == 1:
             found.add(metric.name)
     assert found == deltas
 
@@ -214,6 +216,17 @@ def test_a_disabled_meter_records_nothing_and_asks_no_callback() -> None:
     metrics = provider(OURS.export.EngineMetricReader(engine), _meter_configurator=_disable_meter_configurator)
     meter = metrics.get_meter("shop")
     meter.create_counter("requests").add(1)
-    meter.create_observable_gauge("load", [lambda options: asked.append(options) or []])
+    meter.create_observable_gauge("load", [asked.append])
     assert comparable(engine.request()) == []
     assert not asked
+
+
+def test_code_that_asks_for_classes_of_the_stock_sdk_hears_yes() -> None:
+    import opentelemetry.sdk.metrics as stock  # noqa: PLC0415
+
+    metrics = provider()
+    meter = metrics.get_meter("shop")
+    assert isinstance(metrics, stock.MeterProvider)
+    assert isinstance(meter.create_counter("requests"), stock.Counter)
+    assert isinstance(meter.create_observable_gauge("load"), stock.ObservableGauge)
+    assert not isinstance(meter.create_histogram("latency"), stock.Counter)

@@ -1,5 +1,7 @@
 """Metrics never hurt their host: nothing raises, nothing is counted twice, forks and threads are safe."""
 
+# ruff: noqa: ANN401
+
 import gc
 import logging
 import math
@@ -43,11 +45,11 @@ class Hostile:
 
 
 class HostileMapping(UserDict[Any, Any]):
-    def __iter__(self) -> Any:  # noqa: ANN401 - it never returns
+    def __iter__(self) -> Any:
         raise RuntimeError("iter")
 
 
-def deep(levels: int) -> Any:  # noqa: ANN401 - a list of lists
+def deep(levels: int) -> Any:
     value: Any = "end"
     for _ in range(levels):
         value = [value]
@@ -120,6 +122,24 @@ def test_callbacks_that_fail_are_logged_and_the_others_still_observe(caplog: pyt
     found = points(exports(OURS, program)[0], "load")
     assert [point.as_int for point in found] == [1]
     assert "Callback failed for instrument load" in caplog.text
+
+
+def test_instruments_can_be_made_while_callbacks_run() -> None:
+    from opentelemetry.metrics import Observation  # noqa: PLC0415
+
+    def program(provider: Any, _collect: Callable[[], None]) -> None:
+        meter = provider.get_meter("shop")
+
+        def observing(_options: object) -> list[Any]:
+            other = threading.Thread(target=lambda: meter.create_counter("from_another_thread").add(1))
+            other.start()
+            other.join(10)
+            meter.create_counter("from_the_callback").add(1)
+            return [Observation(int(other.is_alive()))]
+
+        meter.create_observable_gauge("is_blocked", [observing])
+
+    assert [point.as_int for point in points(exports(OURS, program)[0], "is_blocked")] == [0]
 
 
 @given(

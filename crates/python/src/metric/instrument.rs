@@ -352,13 +352,10 @@ impl Instrument {
         }
         let py = given.py();
         let context = context.filter(|context| !context.is_none());
-        let span = match crate::context::span_ids(py, context) {
-            Ok(span) => span,
-            Err(_) => {
-                self.say(Fault::Exemplar, given);
-                None
-            }
-        };
+        let span = crate::context::span_ids(py, context).unwrap_or_else(|_| {
+            self.say(Fault::Exemplar, given);
+            None
+        });
         let time_unix_nano = match filter {
             ExemplarFilter::TraceBased if !span.is_some_and(|span| span.is_sampled()) => {
                 return None;

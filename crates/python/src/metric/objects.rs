@@ -12,7 +12,7 @@ use super::fault::Fault;
 use super::instrument::Instrument;
 use super::storage::Collected;
 
-/// (name, description, unit, kind, is_delta, is_monotonic, explicit bounds, points)
+/// `(name, description, unit, kind, is_delta, is_monotonic, explicit bounds, points)`
 pub(super) fn metric<'py>(py: Python<'py>, metric: &Collected) -> PyResult<Bound<'py, PyTuple>> {
     let options = &metric.options;
     let (kind, is_monotonic) = match options.aggregation {
@@ -55,9 +55,9 @@ fn point<'py>(
         .map(|one| exemplar(py, one))
         .collect::<PyResult<Vec<_>>>()?;
     let value = match &point.data {
-        PointData::Number(value) => number(py, *value)?,
+        PointData::Number(value) => number(py, *value),
         PointData::Explicit(histogram) => {
-            let (count, sum, min, max) = summary(py, record_min_max, &histogram.summary)?;
+            let (count, sum, min, max) = summary(py, record_min_max, &histogram.summary);
             let counts = PyTuple::new(py, &histogram.counts)?;
             (count, sum, min, max, counts).into_pyobject(py)?.into_any()
         }
@@ -79,7 +79,7 @@ fn exponential<'py>(
     record_min_max: bool,
     histogram: &ExponentialHistogram,
 ) -> PyResult<Bound<'py, PyAny>> {
-    let (count, sum, min, max) = summary(py, record_min_max, &histogram.summary)?;
+    let (count, sum, min, max) = summary(py, record_min_max, &histogram.summary);
     // An empty side is one empty bucket, as in the stock SDK's objects.
     let side = |side: &Side| match side.counts.as_slice() {
         [] => (0, vec![0]),
@@ -101,7 +101,7 @@ fn exponential<'py>(
 type Told<'py> = (u64, Bound<'py, PyAny>, Bound<'py, PyAny>, Bound<'py, PyAny>);
 
 /// Count, sum, least and greatest value: integers where all values were.
-fn summary<'py>(py: Python<'py>, record_min_max: bool, summary: &Summary) -> PyResult<Told<'py>> {
+fn summary<'py>(py: Python<'py>, record_min_max: bool, summary: &Summary) -> Told<'py> {
     let (min, max) = if record_min_max {
         (summary.min, summary.max)
     } else {
@@ -115,19 +115,19 @@ fn summary<'py>(py: Python<'py>, record_min_max: bool, summary: &Summary) -> PyR
             number(py, Number::Double(value))
         }
     };
-    Ok((
+    (
         summary.count,
-        number(py, summary.sum)?,
-        extreme(min)?,
-        extreme(max)?,
-    ))
+        number(py, summary.sum),
+        extreme(min),
+        extreme(max),
+    )
 }
 
-fn number(py: Python<'_>, number: Number) -> PyResult<Bound<'_, PyAny>> {
-    Ok(match number {
+fn number(py: Python<'_>, number: Number) -> Bound<'_, PyAny> {
+    match number {
         Number::Int(value) => PyInt::new(py, value).into_any(),
         Number::Double(value) => PyFloat::new(py, value).into_any(),
-    })
+    }
 }
 
 /// (filtered attributes, value, time, span id, trace id)
@@ -142,7 +142,7 @@ fn exemplar<'py>(
     let (trace_id, span_id) = exemplar.span.unzip();
     (
         attributes,
-        number(py, exemplar.value)?,
+        number(py, exemplar.value),
         exemplar.time_unix_nano,
         span_id.map(u64::from_be_bytes),
         trace_id.map(u128::from_be_bytes),

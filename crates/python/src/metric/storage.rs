@@ -30,6 +30,10 @@ pub(crate) struct InstrumentCore {
 
 /// How a stream is described from Python.
 #[derive(FromPyObject)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "a description as Python writes it, not a state"
+)]
 struct StreamDescription<'py> {
     name: String,
     description: String,
@@ -179,9 +183,9 @@ pub(crate) struct MetricStorage {
 #[pymethods]
 impl MetricStorage {
     #[new]
-    fn new(filter: String, custom_filter: Option<Py<PyAny>>) -> Self {
+    fn new(exemplar_filter: String, custom_filter: Option<Py<PyAny>>) -> Self {
         Self {
-            filter,
+            filter: exemplar_filter,
             custom_filter,
             resource: Mutex::new(Resource {
                 attributes: Vec::new(),

@@ -84,7 +84,7 @@ proptest! {
         let (positive, negative) = (of(false), of(true));
         let scale = (SCALE_MIN..=SCALE_MAX)
             .rev()
-            .find(|scale| [&positive, &negative].iter().all(|side| width(*scale, side) <= size_max as i64))
+            .find(|scale| [&positive, &negative].iter().all(|side| width(*scale, side) <= i64::try_from(size_max).unwrap()))
             .unwrap();
         if !values.is_empty() {
             prop_assert_eq!(histogram.scale(), scale);

@@ -1,4 +1,4 @@
-"""Metrics: the provider, instruments and exemplars, under the names of `opentelemetry.sdk.metrics`. Recording is native."""
+"""Metrics under the names of `opentelemetry.sdk.metrics`: the provider, instruments, exemplars. Recording is native."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any

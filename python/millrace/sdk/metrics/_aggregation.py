@@ -41,7 +41,7 @@ class LastValueAggregation(Aggregation):
 
 
 class ExplicitBucketHistogramAggregation(Aggregation):
-    """How many measurements lie between bounds, which are increasing; without any, the instrument's or the default ones.
+    """How many measurements lie between bounds, which increase; without any, the instrument's or the default ones.
 
     Raises `ValueError` for bounds that are not finite or not increasing.
     """
@@ -54,8 +54,8 @@ class ExplicitBucketHistogramAggregation(Aggregation):
 class ExponentialBucketHistogramAggregation(Aggregation):
     """How many measurements lie in buckets that grow by a factor, which follows from the measurements.
 
-    `max_size` is the greatest number of buckets on each side of zero, from 2 to 16384; `max_scale` the resolution to begin
-    with, at most 20. Raises `ValueError` for a size out of its range.
+    `max_size` is the greatest number of buckets on each side of zero, from 2 to 16384; `max_scale` the resolution to
+    begin with, at most 20. Raises `ValueError` for a size out of its range.
     """
 
     def __init__(self, max_size: int = 160, max_scale: int = 20, record_min_max: bool = True) -> None:  # noqa: FBT001, FBT002 - upstream's signature

@@ -1,4 +1,4 @@
-"""Makes attributes that the native side can read of whatever was given, as the specification says, without ever raising."""
+"""Makes attributes that the native side can read of whatever was given, and never raises."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -6,8 +6,10 @@ from typing import Any
 
 _log = logging.getLogger("millrace.sdk.metrics")
 
-# Readers refuse deeper values; what lies deeper is left empty.
-_DEPTH_MAX = 64
+# Common decoders refuse more than 100 messages in each other, of which a point in its request takes 9; what lies deeper
+# is left empty, so that one attribute does not cost the whole request.
+_MESSAGES_MAX = 88
+_MESSAGES_OF_SEQUENCE, _MESSAGES_OF_MAPPING = 2, 3
 
 _INT_MIN, _INT_MAX = -(2**63), 2**63 - 1
 
@@ -15,18 +17,18 @@ _said: set[str] = set()
 
 
 def clean(attributes: object) -> dict[str, Any]:
-    """Return a dict whose keys are `str` and whose values are plain; what cannot be made one is left out, and said once."""
+    """Return a dict with keys of `str` and plain values; what cannot be made one is left out, and said once."""
     if not isinstance(attributes, Mapping):
         _say("mapping", "Expected a mapping as attributes, got %s; they are left out.", attributes)
         return {}
     try:
-        return _mapping(attributes, _DEPTH_MAX)
+        return _mapping(attributes, _MESSAGES_MAX)
     except Exception:  # noqa: BLE001 - a mapping of the user's may raise anything
         _say("failed", "The attributes, a %s, could not be read; they are left out.", attributes)
         return {}
 
 
-def _mapping(attributes: Mapping[Any, Any], depth: int) -> dict[str, Any]:
+def _mapping(attributes: Mapping[Any, Any], messages: int) -> dict[str, Any]:
     cleaned: dict[str, Any] = {}
     for key in list(attributes):
         name = key if type(key) is str else _text(key)
@@ -34,13 +36,13 @@ def _mapping(attributes: Mapping[Any, Any], depth: int) -> dict[str, Any]:
             _say("key", "Expected text as the key of an attribute, got %s; the attribute is left out.", key)
             continue
         try:
-            cleaned[name] = _value(attributes[key], depth)
+            cleaned[name] = _value(attributes[key], messages)
         except Exception:  # noqa: BLE001 - as above
             _say("value", "The value of an attribute, a %s, could not be read; it is left out.", key)
     return cleaned
 
 
-def _value(value: object, depth: int) -> Any:  # noqa: ANN401 - an AnyValue of OpenTelemetry
+def _value(value: object, messages: int) -> Any:  # noqa: ANN401, PLR0911 - an AnyValue, one line for each form
     if value is None or type(value) in {bool, float}:
         return value
     if isinstance(value, str):
@@ -52,9 +54,11 @@ def _value(value: object, depth: int) -> Any:  # noqa: ANN401 - an AnyValue of O
     if isinstance(value, (bytes, bytearray, memoryview)):
         return bytes(value)
     if isinstance(value, Mapping):
-        return _mapping(value, depth - 1) if depth else None
+        left = messages - _MESSAGES_OF_MAPPING
+        return _mapping(value, left) if left > 0 else None
     if isinstance(value, Sequence):
-        return tuple(_value(item, depth - 1) for item in value) if depth else None
+        left = messages - _MESSAGES_OF_SEQUENCE
+        return tuple(_value(item, left) for item in value) if left > 0 else None
     _say("type", "Expected a plain value as an attribute, got %s; its text is used.", value)
     return _text(value)
 

@@ -1,7 +1,7 @@
 """Makes the objects that Python readers receive of what was collected natively.
 
-They are of upstream's classes when those are imported already, because exporters written for them ask for their type; else
-they are of ours, which have the same fields.
+They are of upstream's classes when those are imported already, because exporters written for them ask for their type;
+else they are of ours, which have the same fields.
 """
 
 import sys
@@ -88,7 +88,7 @@ class _Made:
             data = self.points.Gauge([self._number(*point) for point in points])
         return self.points.Metric(name=name, description=description, unit=unit, data=data)
 
-    def _number(self, attributes: Any, start: int, time: int, exemplars: Any, value: float) -> Any:  # noqa: ANN401, PLR0913, PLR0917
+    def _number(self, attributes: Any, start: int, time: int, exemplars: Any, value: float) -> Any:  # noqa: ANN401
         return self.points.NumberDataPoint(
             attributes=attributes,
             start_time_unix_nano=start or None,
@@ -112,7 +112,7 @@ class _Made:
             exemplars=self._exemplars(exemplars),
         )
 
-    def _exponential(self, attributes: Any, start: int, time: int, exemplars: Any, value: Any) -> Any:  # noqa: ANN401, PLR0913, PLR0917
+    def _exponential(self, attributes: Any, start: int, time: int, exemplars: Any, value: Any) -> Any:  # noqa: ANN401
         count, total, least, greatest, scale, zero_count, positive, negative = value
         return self.points.ExponentialHistogramDataPoint(
             attributes=attributes,

@@ -1,4 +1,4 @@
-"""Exemplar filters and reservoirs for Python: the default ones are native, these are for those who bring or extend one."""
+"""Exemplar filters and reservoirs in Python, for those who bring or extend one: the default ones are native."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence

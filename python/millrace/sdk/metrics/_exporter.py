@@ -5,7 +5,6 @@ import os
 import sys
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from enum import Enum
 from logging import getLogger
 from threading import Event, Lock, Thread
@@ -18,6 +17,8 @@ from millrace.sdk.metrics._preference import milliseconds
 from millrace.sdk.metrics._reader import MetricReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from millrace.sdk.metrics._aggregation import Aggregation, AggregationTemporality
     from millrace.sdk.metrics._points import MetricsData
 
@@ -92,8 +93,9 @@ class ConsoleMetricExporter(MetricExporter):
 class PeriodicExportingMetricReader(MetricReader):
     """Collects at an interval and gives it to an exporter in Python, one export after the other.
 
-    The interval is `OTEL_METRIC_EXPORT_INTERVAL` (60000) and the time for one export `OTEL_METRIC_EXPORT_TIMEOUT` (30000), in
-    milliseconds, unless they are given; an infinite interval means only on request. Raises `ValueError` for one below 0.
+    The interval is `OTEL_METRIC_EXPORT_INTERVAL` (60000) and the time for one export `OTEL_METRIC_EXPORT_TIMEOUT`
+    (30000), in milliseconds, unless they are given; an infinite interval means only on request. Raises `ValueError` for
+    an interval that is not above 0.
     """
 
     def __init__(
@@ -102,7 +104,7 @@ class PeriodicExportingMetricReader(MetricReader):
         export_interval_millis: float | None = None,
         export_timeout_millis: float | None = None,
     ) -> None:
-        super().__init__(exporter._preferred_temporality, exporter._preferred_aggregation)  # noqa: SLF001 - all exporters have these
+        super().__init__(exporter._preferred_temporality, exporter._preferred_aggregation)  # noqa: SLF001
         if export_interval_millis is None:
             export_interval_millis = milliseconds("OTEL_METRIC_EXPORT_INTERVAL", _INTERVAL_DEFAULT_MS)
         if export_timeout_millis is None:
@@ -134,7 +136,7 @@ class PeriodicExportingMetricReader(MetricReader):
     def _collect_guarded(self) -> None:
         try:
             self.collect(timeout_millis=self._export_timeout_millis)
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is logged with its trace
             _log.exception("Collecting metrics failed; it is tried again at the next interval.")
 
     def _receive_metrics(self, metrics_data: "MetricsData", timeout_millis: float = 10_000, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
@@ -142,7 +144,7 @@ class PeriodicExportingMetricReader(MetricReader):
         try:
             with self._export_lock:
                 self._exporter.export(metrics_data, timeout_millis=timeout_millis)
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is logged with its trace
             _log.exception("Exception while exporting metrics")
         finally:
             detach(token)
@@ -166,7 +168,7 @@ class PeriodicExportingMetricReader(MetricReader):
 
 
 def _tick(reference: "weakref.ref[PeriodicExportingMetricReader]", stop: Event, interval_s: float) -> None:
-    """Collect at the interval and at the end. Holds no reference between, so that a forgotten reader ends its thread."""
+    """Collect at the interval and at the end. Holds no reference between: a forgotten reader ends its thread."""
     is_last = False
     while not is_last:
         is_last = stop.wait(interval_s)

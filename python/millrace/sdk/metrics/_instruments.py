@@ -9,6 +9,8 @@ from opentelemetry import metrics as api
 from millrace import _native
 
 if TYPE_CHECKING:
+    from typing import Self
+
     from opentelemetry.metrics import CallbackOptions, CallbackT, Observation
 
     from millrace.sdk.instrumentation import InstrumentationScope
@@ -52,11 +54,11 @@ class Counter(_Described, _native.Adder, api.Counter):
 
     _kind = "counter"
 
-    def __new__(cls, name: str, *_arguments: Any, **_named: Any) -> "Counter":  # noqa: ANN401, PYI034 - what the meter passes
+    def __new__(cls, name: str, *_arguments: Any, **_named: Any) -> "Self":  # noqa: ANN401 - what the meter passes
         _only_by_a_meter(cls, Counter)
         core = _native.InstrumentCore(name.lower())
         instrument = _native.Adder.__new__(cls, core, True)  # noqa: FBT003
-        instrument._core = core
+        instrument._core = core  # noqa: SLF001
         return instrument
 
 
@@ -65,11 +67,11 @@ class UpDownCounter(_Described, _native.Adder, api.UpDownCounter):
 
     _kind = "up_down_counter"
 
-    def __new__(cls, name: str, *_arguments: Any, **_named: Any) -> "UpDownCounter":  # noqa: ANN401, PYI034 - what the meter passes
+    def __new__(cls, name: str, *_arguments: Any, **_named: Any) -> "Self":  # noqa: ANN401 - what the meter passes
         _only_by_a_meter(cls, UpDownCounter)
         core = _native.InstrumentCore(name.lower())
         instrument = _native.Adder.__new__(cls, core, False)  # noqa: FBT003
-        instrument._core = core
+        instrument._core = core  # noqa: SLF001
         return instrument
 
 
@@ -78,11 +80,11 @@ class Histogram(_Described, _native.Recorder, api.Histogram):
 
     _kind = "histogram"
 
-    def __new__(cls, name: str, *_arguments: Any, **_named: Any) -> "Histogram":  # noqa: ANN401, PYI034 - what the meter passes
+    def __new__(cls, name: str, *_arguments: Any, **_named: Any) -> "Self":  # noqa: ANN401 - what the meter passes
         _only_by_a_meter(cls, Histogram)
         core = _native.InstrumentCore(name.lower())
         instrument = _native.Recorder.__new__(cls, core)
-        instrument._core = core
+        instrument._core = core  # noqa: SLF001
         return instrument
 
 
@@ -91,11 +93,11 @@ class Gauge(_Described, _native.Setter, api._Gauge):  # noqa: SLF001 - the API's
 
     _kind = "gauge"
 
-    def __new__(cls, name: str, *_arguments: Any, **_named: Any) -> "Gauge":  # noqa: ANN401, PYI034 - what the meter passes
+    def __new__(cls, name: str, *_arguments: Any, **_named: Any) -> "Self":  # noqa: ANN401 - what the meter passes
         _only_by_a_meter(cls, Gauge)
         core = _native.InstrumentCore(name.lower())
         instrument = _native.Setter.__new__(cls, core)
-        instrument._core = core
+        instrument._core = core  # noqa: SLF001
         return instrument
 
 
@@ -123,7 +125,7 @@ class _Observable(_Described):
             try:
                 for observation in callback(options) or ():
                     self._core.observe(reader, observation.value, observation.attributes, observation.context)
-            except Exception:
+            except Exception:  # noqa: BLE001 - it is logged with its trace
                 _log.exception("Callback failed for instrument %s.", self.name)
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from logging import getLogger
-from threading import Lock
-from typing import TYPE_CHECKING, Any, NamedTuple
+from threading import RLock
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from opentelemetry import metrics as api
 from opentelemetry.metrics import Meter as ApiMeter
@@ -38,6 +38,9 @@ def _disable_meter_configurator(_scope: "InstrumentationScope") -> _MeterConfig:
     return _MeterConfig(is_enabled=False)
 
 
+_T = TypeVar("_T", bound=made._Described)  # noqa: SLF001 - the instruments of this package
+
+
 class _Identity(NamedTuple):
     name: str
     kind: type
@@ -46,7 +49,7 @@ class _Identity(NamedTuple):
 
 
 class Meter(ApiMeter):
-    """Makes the instruments of one instrumentation scope. Asked again for the same, it returns the one that is there."""
+    """Makes the instruments of one instrumentation scope. Asked again for the same, it returns the one there is."""
 
     def __init__(
         self,
@@ -61,7 +64,7 @@ class Meter(ApiMeter):
         self._measurement_consumer = measurement_consumer
         self._meter_config = _meter_config or _MeterConfig()
         self._instruments: dict[_Identity, Any] = {}
-        self._lock = Lock()
+        self._lock = RLock()  # a finalizer may make an instrument while one is made
 
     def _is_enabled(self) -> bool:
         return self._meter_config.is_enabled
@@ -115,25 +118,27 @@ class Meter(ApiMeter):
 
     def _create(  # noqa: PLR0913, PLR0917 - what the API describes an instrument with
         self,
-        kind: type,
+        kind: type[_T],
         name: str,
         unit: str,
         description: str,
         callbacks: "Sequence[CallbackT] | None" = None,
         boundaries: tuple[float, ...] | None = None,
-    ) -> Any:  # noqa: ANN401 - an instrument of `kind`
+    ) -> _T:
         checked = _checked(name, unit, description)
         if checked is None:
-            return getattr(NoOpMeter(self._instrumentation_scope.name), f"create_{kind._kind}")(name)  # noqa: SLF001
+            no_op: _T = getattr(NoOpMeter(self._instrumentation_scope.name), f"create_{kind._kind}")(name)  # noqa: SLF001
+            return no_op
         unit, description = checked
         identity = _Identity(name.lower(), kind, unit, description)
         with self._lock:
-            instrument = self._instruments.get(identity)
+            instrument: Any = self._instruments.get(identity)
             is_new = instrument is None
             if instrument is None:
                 observed = (callbacks,) if issubclass(kind, made._Observable) else ()  # noqa: SLF001
                 scope, consumer = self._instrumentation_scope, self._measurement_consumer
-                instrument = kind(name, scope, consumer, *observed, unit, description)
+                make: Any = kind
+                instrument = make(name, scope, consumer, *observed, unit, description)
                 instrument._boundaries = boundaries  # noqa: SLF001
                 instrument._enable(self._meter_config.is_enabled)  # noqa: SLF001
                 other = next((known for known in self._instruments if known.name == identity.name), None)
@@ -153,7 +158,8 @@ class Meter(ApiMeter):
                 description,
                 instrument._boundaries,  # noqa: SLF001
             )
-        return instrument
+        result: _T = instrument
+        return result
 
 
 def _checked(name: object, unit: object, description: object) -> tuple[str, str] | None:
@@ -171,7 +177,7 @@ def _checked(name: object, unit: object, description: object) -> tuple[str, str]
     return unit or "", str(description or "")
 
 
-def _advice(boundaries: object) -> tuple[float, ...] | None:
+def _advice(boundaries: Any) -> tuple[float, ...] | None:  # noqa: ANN401 - whatever was given
     if boundaries is None:
         return None
     is_usable = isinstance(boundaries, Sequence) and all(isinstance(bound, (int, float)) for bound in boundaries)
@@ -189,7 +195,7 @@ def _warn_of_other(identity: _Identity, other: _Identity) -> None:
     """Say that two instruments of one name are not the same: backends cannot tell their metrics apart."""
     shown = [f"type {one.kind.__name__.lstrip('_')}, unit {one.unit!r}" for one in (identity, other)]
     _log.warning(
-        "An instrument with name %s has been created already as another one (%s, before %s); a view can rename one of them.",
+        "An instrument with name %s has been created already as another one (%s, before %s); a view can rename one.",
         identity.name,
         *shown,
     )

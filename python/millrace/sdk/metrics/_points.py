@@ -1,4 +1,4 @@
-"""Collected metrics as Python exporters know them: the classes of `opentelemetry.sdk.metrics.export`, with the same fields."""
+"""Collected metrics as Python exporters know them: classes and fields of `opentelemetry.sdk.metrics.export`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field

@@ -2,7 +2,9 @@
 
 import atexit
 import os
+import sys
 import weakref
+from abc import ABCMeta
 from collections.abc import Callable, Sequence
 from logging import getLogger
 from threading import Lock, RLock
@@ -16,6 +18,8 @@ from opentelemetry.metrics import MeterProvider as ApiMeterProvider
 from millrace import _native
 from millrace.sdk.metrics import _streams
 from millrace.sdk.metrics._attributes import clean
+from millrace.sdk.metrics._instruments import MADE
+from millrace.sdk.metrics._instruments import Gauge as _Gauge
 from millrace.sdk.metrics._meter import Meter, _default_meter_configurator, _MeterConfig
 from millrace.sdk.metrics._preference import exemplar_filter as named_filter
 from millrace.sdk.metrics._reader import EngineMetricReader
@@ -74,15 +78,16 @@ class _RegisteredReader:
 class MeterProvider(ApiMeterProvider):
     """Makes meters, and gives readers what their instruments measured.
 
-    Each reader collects for itself. Instruments that no view matches report by the default of their kind. `exemplar_filter` is
-    `OTEL_METRICS_EXEMPLAR_FILTER` unless it is given; `shutdown_on_exit` collects a last time when the process exits.
+    Each reader collects for itself. Instruments that no view matches report by the default of their kind.
+    `exemplar_filter` is `OTEL_METRICS_EXEMPLAR_FILTER` unless it is given; `shutdown_on_exit` collects a last time when
+    the process exits.
     Raises an exception when a reader belongs to another provider.
     """
 
     _all_metric_readers_lock = Lock()
-    _all_metric_readers: "weakref.WeakSet[Any]" = weakref.WeakSet()
+    _all_metric_readers: "weakref.WeakSet[Any]" = weakref.WeakSet()  # noqa: RUF012 - of the process
 
-    def __init__(  # noqa: PLR0913 - upstream's signature
+    def __init__(
         self,
         metric_readers: Sequence[Any] = (),
         resource: "Resource | None" = None,
@@ -121,13 +126,16 @@ class MeterProvider(ApiMeterProvider):
                     )
                 self._all_metric_readers.add(reader)
             self._register_reader(reader)
+        _be_known_to_upstream()
         if shutdown_on_exit:
             self._atexit_handler = atexit.register(self._shutdown_at_exit)
         _at_fork(self)
 
     def _make_locks(self) -> None:
         """Begin with fresh locks: also in a forked child, where another thread may have held them."""
-        self._lock = Lock()
+        # Held while meters, instruments and readers come and go; a finalizer may come by while it is.
+        self._lock = RLock()
+        # Held while callbacks of the user's run, which may make instruments: so making one must not wait for it.
         self._collect_lock = RLock()
 
     def _in_child(self) -> None:
@@ -181,7 +189,7 @@ class MeterProvider(ApiMeterProvider):
     def _config_of(self, scope: InstrumentationScope) -> _MeterConfig:
         try:
             return self._meter_configurator(scope)
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is logged with its trace
             _log.exception("meter configurator failed for scope '%s', using default config", scope.name)
             return _MeterConfig()
 
@@ -193,7 +201,7 @@ class MeterProvider(ApiMeterProvider):
 
     def _register_instrument(self, scope: int, instrument: Any) -> None:  # noqa: ANN401 - one of this package
         self._storage.add_instrument(scope, instrument._core)  # noqa: SLF001
-        with self._collect_lock:
+        with self._lock:
             self._instruments.append(instrument)
             if hasattr(instrument, "_observe"):
                 self._observables.append(instrument)
@@ -201,7 +209,7 @@ class MeterProvider(ApiMeterProvider):
                 registered.add(instrument, self._sdk_config.views)
 
     def _register_reader(self, reader: Any) -> None:  # noqa: ANN401 - of ours or of upstream's
-        with self._collect_lock:
+        with self._lock:
             registered = _RegisteredReader(self._next_reader, reader)
             self._next_reader += 1
             for instrument in self._instruments:
@@ -229,7 +237,7 @@ class MeterProvider(ApiMeterProvider):
                 _log.warning("MetricReader '%s' has not been registered!", metric_reader)
                 return
             self._all_metric_readers.discard(metric_reader)
-        with self._collect_lock:
+        with self._lock:
             registered = self._readers.pop(metric_reader)
             for instrument in self._instruments:
                 instrument._core.remove_streams(registered.number)  # noqa: SLF001
@@ -243,7 +251,9 @@ class MeterProvider(ApiMeterProvider):
         from millrace.sdk.metrics._collected import metrics_data  # noqa: PLC0415 - only for Python readers
 
         with self._collect_lock:
-            number = self._readers[metric_reader].number
+            number = self._number_of(metric_reader)
+            if number is None:
+                return None
             self._observe(number, timeout_millis)
             points = self._storage.collect_points(number)
         return metrics_data(points, self._scopes, self._sdk_config.resource)
@@ -251,14 +261,20 @@ class MeterProvider(ApiMeterProvider):
     def _collect_request(self, metric_reader: Any, timeout_millis: float = 10_000) -> bytes | None:  # noqa: ANN401
         """Return what a reader has to report, as the bytes of an export request."""
         with self._collect_lock:
-            number = self._readers[metric_reader].number
+            number = self._number_of(metric_reader)
+            if number is None:
+                return None
             self._observe(number, timeout_millis)
             return self._storage.collect_request(number)
+
+    def _number_of(self, metric_reader: Any) -> int | None:  # noqa: ANN401 - as above
+        registered = self._readers.get(metric_reader)
+        return None if registered is None else registered.number
 
     def _observe(self, number: int, timeout_millis: float) -> None:
         """Run every callback for a reader."""
         deadline = monotonic() + timeout_millis / 1e3
-        for instrument in self._observables:
+        for instrument in list(self._observables):
             left_ms = (deadline - monotonic()) * 1e3
             options = CallbackOptions(timeout_millis=min(left_ms, _CALLBACK_TIMEOUT_DEFAULT_MS))
             instrument._observe(number, options)  # noqa: SLF001
@@ -290,7 +306,7 @@ class MeterProvider(ApiMeterProvider):
                 if left_ms <= 0:
                     raise MetricsTimeoutError(f"no time was left for {type(reader).__name__}.{method}")  # noqa: TRY301
                 succeeded &= getattr(reader, method)(timeout_millis=left_ms) is not False
-            except Exception:
+            except Exception:  # noqa: BLE001 - it is logged with its trace
                 _log.exception("MeterProvider.%s failed for %s", method, type(reader).__name__)
                 succeeded = False
         return succeeded
@@ -324,9 +340,19 @@ class _Request:
             return None
         try:
             return provider._collect_request(reader, timeout_s * 1e3)  # noqa: SLF001 - a part of the provider
-        except Exception:
+        except Exception:  # noqa: BLE001 - it is logged with its trace
             _log.exception("Collecting metrics failed; it is tried again at the next interval.")
             return None
+
+
+def _be_known_to_upstream() -> None:
+    """Let code that asks whether this is of a class of `opentelemetry.sdk` hear yes: those classes are ABCs."""
+    upstream = sys.modules.get("opentelemetry.sdk.metrics")
+    classes: list[type] = [MeterProvider, *(made.__mro__[1] for made in MADE)]
+    for ours in classes:
+        theirs = getattr(upstream, "_Gauge" if ours is _Gauge else ours.__name__, None)
+        if isinstance(theirs, ABCMeta) and theirs is not ours:
+            theirs.register(ours)
 
 
 def _at_fork(provider: MeterProvider) -> None:

@@ -50,7 +50,7 @@ class MetricReader(ABC):
             self._instrument_class_aggregation[_made(named)] = aggregation
 
     def collect(self, timeout_millis: float = 10_000) -> None:
-        """Collect, and receive what was collected. Raises `MetricsTimeoutError` when callbacks take longer than that."""
+        """Collect, and receive what was collected. Raises `MetricsTimeoutError` when callbacks take longer."""
         if self._collect is None:
             _log.warning("Cannot call collect on a MetricReader until it is registered on a MeterProvider")
             return
@@ -61,7 +61,7 @@ class MetricReader(ABC):
     def _set_collect_callback(self, func: "Callable[..., MetricsData | None] | None") -> None:
         self._collect = func
 
-    def _set_meter_provider(self, meter_provider: "MeterProvider") -> None:
+    def _set_meter_provider(self, meter_provider: "MeterProvider") -> None:  # noqa: B027 - most need not know
         """Learn whose reader this is."""
 
     @abstractmethod

@@ -175,9 +175,10 @@ def _bounds(instrument: "_Described", chosen: Any) -> Sequence[float]:  # noqa: 
 
 
 def _kept_keys(view: View | None) -> list[str] | None:
-    if view is None or view._attribute_keys is None:  # noqa: SLF001 - as above
+    keys: Any = view._attribute_keys if view is not None else None  # noqa: SLF001 - as above
+    if keys is None:
         return None
-    return [str.__str__(key) for key in view._attribute_keys if isinstance(key, str)]  # noqa: SLF001
+    return [str.__str__(key) for key in keys if isinstance(key, str)]
 
 
 def _reservoir_factory(view: View | None, aggregation: str, bounds: Sequence[float], size: int) -> Any:  # noqa: ANN401
@@ -187,11 +188,11 @@ def _reservoir_factory(view: View | None, aggregation: str, bounds: Sequence[flo
         return None
     try:
         builder = factory(_AGGREGATORS[aggregation])
-    except Exception:
+    except Exception:  # noqa: BLE001 - it is logged with its trace
         _log.exception("The exemplar reservoir factory of view %s failed; the default one is used.", view)
         return None
     if aggregation == "explicit":
         return lambda: builder(boundaries=bounds)
     if aggregation == "exponential":
         return lambda: builder(size=size)
-    return lambda: builder()
+    return builder

@@ -33,8 +33,8 @@ __all__ = [
 class View:
     """Matches instruments by every criterion that is given, and shapes the metric that each of them becomes.
 
-    `instrument_name` and `instrument_unit` may hold the wildcards `*` and `?`. `name`, `description`, `attribute_keys` (those
-    of the attributes to keep), `aggregation` and `exemplar_reservoir_factory` replace what the instrument says.
+    `instrument_name` and `instrument_unit` may hold the wildcards `*` and `?`. `name`, `description`, `attribute_keys`
+    (those of the attributes to keep), `aggregation` and `exemplar_reservoir_factory` replace what the instrument says.
     Raises an exception when no criterion is given, or when a name is given together with a wildcard.
     """
 
