@@ -258,6 +258,8 @@ def _telemetry_of_process(arguments: Arguments) -> Telemetry:
         if telemetry is None:
             telemetry = _Process.telemetry = _build(arguments)
             process.after_fork(_Process.forget_lock)
+            if telemetry.assembly is not NOTHING:
+                _see_to_the_end(telemetry)
             return telemetry
     if arguments not in (telemetry.arguments, Arguments()) and not _Process.has_complained:
         _Process.has_complained = True
@@ -350,19 +352,24 @@ def _install(telemetry: Telemetry) -> None:
         _Process.is_installed = True
     install_propagators(telemetry.propagators)
     install_providers(telemetry.assembly)
-    arguments = telemetry.arguments
-    if telemetry.assembly is NOTHING:
-        return
+    if telemetry.assembly is not NOTHING:
+        _log.info("%s", telemetry.assembly.summary)
+
+
+def _see_to_the_end(telemetry: Telemetry) -> None:
+    """Deliver at the end of the process, also where the providers were never made the global ones."""
     process.at_exit(telemetry)
-    wanted = arguments.handle_sigterm
+    wanted = telemetry.arguments.handle_sigterm
     if environment.boolean(MILLRACE_HANDLE_SIGTERM, default=True) if wanted is None else wanted:
         process.at_sigterm(telemetry)
-    _log.info("%s", telemetry.assembly.summary)
 
 
 def _exit_timeout_s(arguments: Arguments) -> float:
-    if arguments.exit_timeout_s is not None:
-        return max(0.0, arguments.exit_timeout_s)
+    seconds = arguments.exit_timeout_s
+    if seconds is not None:
+        if isinstance(seconds, int | float) and 0 <= seconds < _TIMEOUT_S_MAX:
+            return float(seconds)
+        _refuse(f"exit_timeout_s: expected a number of seconds, got {seconds!r}", "the default is used", arguments)
     milliseconds = environment.number(MILLRACE_EXIT_TIMEOUT)
     return EXIT_TIMEOUT_S if milliseconds is None else milliseconds / 1_000
 

@@ -75,6 +75,9 @@ def assemble(plan: Plan, *, strict: bool = False) -> Assembly:
             if strict:
                 raise
             _log.exception("No %s are recorded", signal)  # and the other signals all the same
+            continue
+        if plan.options is not None:
+            made[signal]._disabled = False  # noqa: SLF001 - by OTEL_SDK_DISABLED, which does not count beside a file
     assembly = Assembly(engine, made.get("traces"), made.get("metrics"), made.get("logs"), _summary(plan))
     process.after_fork(_Identity(plan.resource, assembly.providers).renew)
     return assembly
