@@ -7,10 +7,15 @@ from threading import Lock
 from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from millrace.errors import SettingsError
+from millrace.errors import MillraceError, SettingsError
 from millrace.sdk import environment, process
 from millrace.sdk.assembly import NOTHING, Plan, assemble, install_providers
-from millrace.sdk.environment_variables import MILLRACE_EXIT_TIMEOUT, MILLRACE_HANDLE_SIGTERM, OTEL_SDK_DISABLED
+from millrace.sdk.environment_variables import (
+    MILLRACE_EXIT_TIMEOUT,
+    MILLRACE_HANDLE_SIGTERM,
+    OTEL_CONFIG_FILE,
+    OTEL_SDK_DISABLED,
+)
 from millrace.sdk.otlp_exporter import COMPRESSIONS, PROTOCOLS, Destination
 from millrace.sdk.propagation import install_propagators
 from millrace.sdk.resources import SERVICE_NAME, Resource
@@ -66,6 +71,8 @@ class Telemetry:
     def __init__(self, arguments: Arguments) -> None:
         self.arguments = arguments
         self.assembly = NOTHING
+        self.propagators: list[str] | None = None
+        """Those that a file declares; else the environment says."""
         self._exit_timeout_s = _exit_timeout_s(arguments)
         self._is_shut_down = False
 
@@ -251,6 +258,8 @@ def _telemetry_of_process(arguments: Arguments) -> Telemetry:
         if telemetry is None:
             telemetry = _Process.telemetry = _build(arguments)
             process.after_fork(_Process.forget_lock)
+            if telemetry.assembly is not NOTHING:
+                _see_to_the_end(telemetry)
             return telemetry
     if arguments not in (telemetry.arguments, Arguments()) and not _Process.has_complained:
         _Process.has_complained = True
@@ -261,19 +270,34 @@ def _telemetry_of_process(arguments: Arguments) -> Telemetry:
 def _build(arguments: Arguments) -> Telemetry:
     """Make engine and providers; what fails is logged, and left out."""
     telemetry = Telemetry(arguments)
-    if environment.boolean(OTEL_SDK_DISABLED):
+    if not environment.text(OTEL_CONFIG_FILE) and environment.boolean(OTEL_SDK_DISABLED):
         _log.info("OTEL_SDK_DISABLED is true: nothing is recorded")
         return telemetry
     try:
-        plan = _plan(arguments)
+        plan = _declared_plan(telemetry) if environment.text(OTEL_CONFIG_FILE) else _plan(arguments)
+        if plan is None:
+            return telemetry
         for fault in plan.settings.faults:
             _refuse(fault, "what would go there is not exported", arguments)
-        telemetry.assembly = assemble(plan)
+        telemetry.assembly = assemble(plan, strict=arguments.strict)
     except Exception as error:
         if arguments.strict:
             raise
-        _log.log(logging.ERROR, "Nothing is recorded: %s", error, exc_info=not isinstance(error, SettingsError))
+        _log.log(logging.ERROR, "Nothing is recorded: %s", error, exc_info=not isinstance(error, MillraceError))
     return telemetry
+
+
+def _declared_plan(telemetry: Telemetry) -> Plan | None:
+    """Return what the file of `OTEL_CONFIG_FILE` declares: no other variable counts, and no argument of `configure`."""
+    from millrace.declarative import load  # noqa: PLC0415 - reads YAML, which most processes do not need
+
+    declared, warnings = load(environment.text(OTEL_CONFIG_FILE) or "")
+    for warning in warnings:
+        _log.warning("%s", warning)
+    telemetry.propagators = declared.propagators
+    if telemetry.arguments not in (Arguments(), Arguments(strict=True)):
+        _log.warning("%s is set: the other arguments of configure do not count", OTEL_CONFIG_FILE)
+    return declared.plan
 
 
 def _plan(arguments: Arguments) -> Plan:
@@ -326,21 +350,26 @@ def _install(telemetry: Telemetry) -> None:
         if _Process.is_installed:
             return
         _Process.is_installed = True
-    install_propagators()
+    install_propagators(telemetry.propagators)
     install_providers(telemetry.assembly)
-    arguments = telemetry.arguments
-    if telemetry.assembly is NOTHING:
-        return
+    if telemetry.assembly is not NOTHING:
+        _log.info("%s", telemetry.assembly.summary)
+
+
+def _see_to_the_end(telemetry: Telemetry) -> None:
+    """Deliver at the end of the process, also where the providers were never made the global ones."""
     process.at_exit(telemetry)
-    wanted = arguments.handle_sigterm
+    wanted = telemetry.arguments.handle_sigterm
     if environment.boolean(MILLRACE_HANDLE_SIGTERM, default=True) if wanted is None else wanted:
         process.at_sigterm(telemetry)
-    _log.info("%s", telemetry.assembly.summary)
 
 
 def _exit_timeout_s(arguments: Arguments) -> float:
-    if arguments.exit_timeout_s is not None:
-        return max(0.0, arguments.exit_timeout_s)
+    seconds = arguments.exit_timeout_s
+    if seconds is not None:
+        if isinstance(seconds, int | float) and 0 <= seconds < _TIMEOUT_S_MAX:
+            return float(seconds)
+        _refuse(f"exit_timeout_s: expected a number of seconds, got {seconds!r}", "the default is used", arguments)
     milliseconds = environment.number(MILLRACE_EXIT_TIMEOUT)
     return EXIT_TIMEOUT_S if milliseconds is None else milliseconds / 1_000
 

@@ -39,10 +39,11 @@ def test_one_wheel_serves_every_python_from_3_11(wheel: Path) -> None:
     assert "-cp311-abi3-" in wheel.name
 
 
-def test_the_wheel_brings_two_small_libraries_and_nothing_else(environment: Path) -> None:
+def test_the_wheel_brings_the_api_and_two_small_libraries_and_nothing_else(environment: Path) -> None:
     listing = output_of(environment / "python", "-m", "pip", "list", "--format", "json")
     installed = {package["name"].lower() for package in json.loads(listing)}
-    assert installed - {"pip", "setuptools"} == {"millrace", "pyyaml", "shtab"}
+    installed = {name.replace("_", "-") for name in installed} - {"pip", "setuptools"}
+    assert installed == {"millrace", "pyyaml", "shtab", "opentelemetry-api", "typing-extensions"}
 
 
 def test_the_installed_command_answers(environment: Path) -> None:

@@ -1,5 +1,6 @@
 """`opentelemetry-instrument` over millrace, where it is asked for, and over the stock SDK, where it is not."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ def recorded_by(sink: Sink, folder: Path, **variables: str) -> dict[str, str]:
     program = folder / "app.py"
     program.write_text(PROGRAM)
     run = run_program(
-        script("opentelemetry-instrument"), "python", program, OTEL_EXPORTER_OTLP_ENDPOINT=sink.http_url,
+        script("opentelemetry-instrument"), sys.executable, program, OTEL_EXPORTER_OTLP_ENDPOINT=sink.http_url,
         OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf", OTEL_METRICS_EXPORTER="none", OTEL_LOGS_EXPORTER="none",
         PYTHONWARNINGS="default", **variables,
     )  # fmt: skip

@@ -92,7 +92,8 @@ def test_the_handler_for_sigterm_can_be_switched_off(switch: str, *, default: bo
 
 
 def test_configuring_in_another_thread_works_without_the_handler(sink: Sink) -> None:
-    source = f"import threading, textwrap\nt = threading.Thread(target=exec, args=({SETUP + 'span(0 or chr(97))'!r}, {{}}))\n"
+    program = f"{SETUP}span('a')"
+    source = f"import threading\nt = threading.Thread(target=exec, args=({program!r}, {{}}))\n"
     run = run_program(sys.executable, "-c", f"{source}t.start(); t.join()", OTEL_EXPORTER_OTLP_ENDPOINT=sink.http_url)
 
     assert (run.returncode, run.stderr) == (0, "")

@@ -21,7 +21,8 @@ MAY_IMPORT = {
     "cli": PLAIN | FACES | {"bootstrap"},
     "bootstrap": FLOOR | {"telemetry"},
     "distro": {"telemetry"},
-    "telemetry": FLOOR | {"sdk"},  # the SDK in one call
+    "telemetry": FLOOR | {"sdk", "declarative"},  # the SDK in one call
+    "declarative": FLOOR | {"sdk", "exporter", "gateway"},  # reads its file as a gateway reads its own
     "integrations": FLOOR | {"sdk"},
     "__init__": PLAIN | FACES | {"telemetry"},  # by name, when it is first used
     **dict.fromkeys(FACES, PLAIN),

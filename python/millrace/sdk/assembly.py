@@ -8,6 +8,8 @@ from millrace.sdk import environment, process, resources
 from millrace.sdk.environment_variables import OTEL_PYTHON_ID_GENERATOR
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
@@ -31,6 +33,12 @@ class Plan(NamedTuple):
     resource: "AnyResource"
     sampler: Any = None
     """`None` leaves the choice to the environment."""
+    options: "Mapping[str, Callable[[], dict[str, Any]]] | None" = None
+    """By signal, what makes further arguments of its provider once the provider's module is wanted."""
+
+    def options_of(self, signal: str) -> dict[str, Any]:
+        """Return the further arguments of a signal's provider."""
+        return self.options[signal]() if self.options and signal in self.options else {}
 
 
 class Assembly(NamedTuple):
@@ -52,14 +60,24 @@ NOTHING = Assembly()
 """An SDK that is switched off."""
 
 
-def assemble(plan: Plan) -> Assembly:
-    """Make the engine and the providers of `plan`."""
+def assemble(plan: Plan, *, strict: bool = False) -> Assembly:
+    """Make the engine and the providers of `plan`; one that fails is logged and left out, or raises if `strict`."""
     from millrace._native import Engine  # noqa: PLC0415 - a process whose SDK is disabled needs no engine
 
     settings = plan.settings.engine
     engine = Engine(json.dumps(settings)) if any(settings.values()) else None
     makers = {"traces": _tracer_provider, "metrics": _meter_provider, "logs": _logger_provider}
-    made = {signal: makers[signal](plan, engine if settings[signal] else None) for signal in plan.signals}
+    made = {}
+    for signal in plan.signals:
+        try:
+            made[signal] = makers[signal](plan, engine if settings[signal] else None)
+        except Exception:
+            if strict:
+                raise
+            _log.exception("No %s are recorded", signal)  # and the other signals all the same
+            continue
+        if plan.options is not None:
+            made[signal]._disabled = False  # noqa: SLF001 - by OTEL_SDK_DISABLED, which does not count beside a file
     assembly = Assembly(engine, made.get("traces"), made.get("metrics"), made.get("logs"), _summary(plan))
     process.after_fork(_Identity(plan.resource, assembly.providers).renew)
     return assembly
@@ -75,19 +93,17 @@ class _Identity:
     def renew(self) -> None:
         self._resource = resources.for_this_process(self._resource)
         for provider in self._providers:
-            provider._update_resource(self._resource)  # noqa: SLF001 - the SDK's own
+            tell = getattr(provider, "set_resource", None) or provider._update_resource  # noqa: SLF001 - the SDK's own
+            tell(self._resource)
 
 
 def _tracer_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN401 - the SDK's class, which is loaded here
     from millrace.sdk.trace import TracerProvider  # noqa: PLC0415 - only where traces are recorded
 
     buffer = engine.buffer("traces") if engine else None
+    options = {"sampler": plan.sampler} | plan.options_of("traces")
     provider = TracerProvider(
-        sampler=plan.sampler,
-        resource=plan.resource,
-        shutdown_on_exit=False,
-        id_generator=_id_generator(),
-        _buffer=buffer,
+        resource=plan.resource, shutdown_on_exit=False, id_generator=_id_generator(), _buffer=buffer, **options
     )
     for exporter in _python_exporters("traces", plan):
         from millrace.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415 - only for those who name one
@@ -104,15 +120,24 @@ def _meter_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN401
         from millrace.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415 - for those who name one
 
         readers.append(PeriodicExportingMetricReader(exporter))
-    return MeterProvider(resource=plan.resource, metric_readers=readers, shutdown_on_exit=False, _engine=engine)
+    options = plan.options_of("metrics")
+    preferences = options.pop("preferences", {})
+    if engine and preferences:
+        from millrace.sdk.metrics.export import EngineMetricReader  # noqa: PLC0415 - else the provider makes it
+
+        readers.append(EngineMetricReader(engine, **preferences))
+        engine = None
+    return MeterProvider(
+        resource=plan.resource, metric_readers=readers, shutdown_on_exit=False, _engine=engine, **options
+    )
 
 
 def _logger_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN401 - as above
     from millrace.sdk.logs import LoggerProvider  # noqa: PLC0415 - only where logs are recorded
 
-    provider = LoggerProvider(
-        resource=plan.resource, shutdown_on_exit=False, _buffer=engine.buffer("logs") if engine else None
-    )
+    buffer = engine.buffer("logs") if engine else None
+    options = plan.options_of("logs")
+    provider = LoggerProvider(resource=plan.resource, shutdown_on_exit=False, _buffer=buffer, **options)
     for exporter in _python_exporters("logs", plan):
         from millrace.sdk.logs.export import BatchLogRecordProcessor  # noqa: PLC0415 - only for those who name one
 

@@ -3,7 +3,6 @@
 import logging
 import os
 from collections.abc import Iterable, Mapping
-from urllib.parse import unquote
 
 __all__ = ["boolean", "choice", "first_set", "integer", "names", "number", "pairs", "text", "warn"]
 
@@ -80,8 +79,13 @@ def names(name: str) -> list[str]:
 
 def pairs(name: str) -> Mapping[str, str]:
     """Return `key=value,key=value` with percent-decoded values; what has no key or no `=` is said and left out."""
+    value = text(name)
+    if value is None:
+        return {}
+    from urllib.parse import unquote  # noqa: PLC0415 - 2 ms for those who set such a variable
+
     found: dict[str, str] = {}
-    for part in (text(name) or "").split(","):
+    for part in value.split(","):
         key, equals, value = part.partition("=")
         if equals and key.strip():
             found[unquote(key.strip())] = unquote(value.strip())

@@ -21,7 +21,15 @@ from millrace.sdk import environment
 if TYPE_CHECKING:
     from millrace.exporter import Resolved
 
-__all__ = ["COMPRESSIONS", "PROTOCOLS", "Destination", "EndpointError", "resolve_exporter"]
+__all__ = [
+    "COMPRESSIONS",
+    "PROTOCOLS",
+    "RETRY",
+    "Destination",
+    "EndpointError",
+    "resolve_exporter",
+    "sending_queue",
+]
 
 PROTOCOLS = ("http/protobuf", "http/json", "grpc")
 COMPRESSIONS = ("none", "gzip", "zstd")
@@ -31,7 +39,7 @@ _SECONDS_BELOW = 100  # the stock SDK for Python reads seconds where the specifi
 _OBSOLETE_INSECURE = {"traces": "OTEL_EXPORTER_OTLP_SPAN_INSECURE", "metrics": "OTEL_EXPORTER_OTLP_METRIC_INSECURE"}
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
-_RETRY: "Resolved" = {
+RETRY: "Resolved" = {
     "enabled": True,
     "initial_interval_ms": 1_000,
     "max_interval_ms": 30_000,
@@ -71,12 +79,12 @@ def resolve_exporter(signal: str, destination: Destination) -> "Resolved":
         compression=destination.compression or _choice(signal, "COMPRESSION", COMPRESSIONS) or "none",
         compression_level=None,
         tls=_tls(signal) if url.startswith("https:") else None,
-        retry=_RETRY,
-        queue=_queue(signal),
+        retry=RETRY,
+        queue=sending_queue(signal),
     )
     if protocol == "grpc":
         return otlp_grpc(url, common)
-    urls = {**dict.fromkeys(SIGNAL_PATHS, ""), signal: url}
+    urls = dict.fromkeys(SIGNAL_PATHS, url)  # it gets one signal, and the engine wants a URL for each
     return otlp_http(url, urls, "json" if protocol == "http/json" else "proto", common)
 
 
@@ -187,7 +195,8 @@ def _file(signal: str, setting: str) -> str | None:
     return path
 
 
-def _queue(signal: str) -> "Resolved":
+def sending_queue(signal: str) -> "Resolved":
+    """Return how many requests of a signal travel at once, and how many wait for that."""
     return {
         "enabled": True,
         # Collections of one process must arrive in order; requests of spans and log records have none.

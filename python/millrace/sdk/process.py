@@ -56,7 +56,8 @@ def at_exit(delivery: Delivery) -> None:
     """Deliver when the process exits, also a child of `multiprocessing` or `billiard`, which never reaches `atexit`."""
     atexit.register(delivery.shutdown_at_exit)
     _at_exit_of_child(delivery)
-    after_fork(lambda: _at_exit_after_fork(delivery))
+    _once_child_begins(delivery)
+    after_fork(lambda: _once_child_begins(delivery))
 
 
 def _at_exit_of_child(delivery: Delivery) -> None:
@@ -67,8 +68,8 @@ def _at_exit_of_child(delivery: Delivery) -> None:
             library.Finalize(None, delivery.shutdown_at_exit, exitpriority=-1_000)
 
 
-def _at_exit_after_fork(delivery: Delivery) -> None:
-    """Register once the library has forgotten its parent's finalizers, which it does after this."""
+def _once_child_begins(delivery: Delivery) -> None:
+    """Register in a child, which forgets all finalizers when it begins, also those of the program it has imported."""
     for name in _FORKING_LIBRARIES:
         library = sys.modules.get(name)
         if library is not None:

@@ -16,10 +16,11 @@ __all__ = ["install_propagators", "propagators_named"]
 _DEFAULT = ["tracecontext", "baggage"]
 
 
-def install_propagators() -> None:
+def install_propagators(declared: list[str] | None = None) -> None:
     """Make them the global ones of the API, whose own reading keeps doubles and fails for all when one is absent."""
-    names = environment.names(OTEL_PROPAGATORS)
-    if not names or names == _DEFAULT:
+    named = environment.names(OTEL_PROPAGATORS)
+    names = named if declared is None else declared or ["none"]
+    if (declared is None and not names) or names == named == _DEFAULT:
         return  # the API has these already
     found = propagators_named(names)
     if "opentelemetry.propagate" not in sys.modules and len(found) < len(names):

@@ -94,9 +94,7 @@ class Resource:
         detected = get_aggregated_resources(_build_resource_detectors(), _DEFAULT_RESOURCE)
         resource = detected.merge(Resource(attributes or {}, schema_url))
         if not resource.attributes.get(SERVICE_NAME):
-            program = os.path.basename(sys.executable) if sys.executable else ""  # noqa: PTH119 - pathlib takes 5 ms
-            name = f"unknown_service:{program}" if program else "unknown_service"
-            resource = resource.merge(Resource({SERVICE_NAME: name}, schema_url))
+            resource = resource.merge(Resource({SERVICE_NAME: default_service_name()}, schema_url))
         return resource
 
     @staticmethod
@@ -149,6 +147,17 @@ class Resource:
 
     def __repr__(self) -> str:
         return f"Resource({dict(self._attributes)!r}, {self._schema_url!r})"
+
+
+def default_service_name() -> str:
+    """Return the name of a service that has none."""
+    program = os.path.basename(sys.executable) if sys.executable else ""  # noqa: PTH119 - pathlib takes 5 ms
+    return f"unknown_service:{program}" if program else "unknown_service"
+
+
+def own() -> Resource:
+    """Return the attributes of this SDK, to which every resource adds."""
+    return _DEFAULT_RESOURCE
 
 
 def _as_json(value: object) -> str:
