@@ -331,7 +331,7 @@ def _word(name: str, value: str | None, words: tuple[str, ...], arguments: Argum
 
 def _timeout_ms(arguments: Arguments) -> int | None:
     seconds = arguments.timeout_s
-    if seconds is None or 0 < seconds < _TIMEOUT_S_MAX:
+    if seconds is None or (_is_number(seconds) and 0 < seconds < _TIMEOUT_S_MAX):
         return None if seconds is None else max(1, round(seconds * 1_000))
     _refuse(f"timeout_s: expected a number of seconds above 0, got {seconds!r}", "the default is used", arguments)
     return None
@@ -367,7 +367,7 @@ def _see_to_the_end(telemetry: Telemetry) -> None:
 def _exit_timeout_s(arguments: Arguments) -> float:
     seconds = arguments.exit_timeout_s
     if seconds is not None:
-        if isinstance(seconds, int | float) and 0 <= seconds < _TIMEOUT_S_MAX:
+        if _is_number(seconds) and 0 <= seconds < _TIMEOUT_S_MAX:
             return float(seconds)
         _refuse(f"exit_timeout_s: expected a number of seconds, got {seconds!r}", "the default is used", arguments)
     milliseconds = environment.number(MILLRACE_EXIT_TIMEOUT)
@@ -376,3 +376,7 @@ def _exit_timeout_s(arguments: Arguments) -> float:
 
 def _milliseconds_until(until: float) -> int:
     return max(0, round((until - monotonic()) * 1_000))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)
