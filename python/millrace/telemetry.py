@@ -14,6 +14,7 @@ from millrace.sdk.environment_variables import (
     MILLRACE_EXIT_TIMEOUT,
     MILLRACE_HANDLE_SIGTERM,
     OTEL_CONFIG_FILE,
+    OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED,
     OTEL_SDK_DISABLED,
 )
 from millrace.sdk.otlp_exporter import COMPRESSIONS, PROTOCOLS, Destination
@@ -353,7 +354,19 @@ def _install(telemetry: Telemetry) -> None:
     install_propagators(telemetry.propagators)
     install_providers(telemetry.assembly)
     if telemetry.assembly is not NOTHING:
+        _install_logging_handler(telemetry)
         _log.info("%s", telemetry.assembly.summary)
+
+
+def _install_logging_handler(telemetry: Telemetry) -> None:
+    """Make log records of what `logging` gets, where that is asked for: an instrumentation of it may do so already."""
+    wanted = telemetry.arguments.logging_handler
+    if wanted is None:
+        wanted = environment.boolean(OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED)
+    if wanted and telemetry.logger_provider is not None:
+        from millrace.sdk.logs import install  # noqa: PLC0415 - only for those who ask for it
+
+        install(logger_provider=telemetry.logger_provider)
 
 
 def _see_to_the_end(telemetry: Telemetry) -> None:

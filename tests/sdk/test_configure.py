@@ -169,3 +169,19 @@ def test_nothing_of_the_stock_sdk_nor_protobuf_grpc_or_requests_is_loaded(sink: 
     )
 
     assert python(source, sink) == ["[]"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "variables"),
+    [
+        ("logging_handler=True", {}),
+        ("", {"OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED": "true"}),
+    ],
+)
+def test_records_of_logging_become_log_records_where_that_is_asked_for(
+    argument: str, variables: dict[str, str], sink: Sink
+) -> None:
+    source = f"import logging, millrace\nmillrace.configure({argument})\nlogging.getLogger('t').warning('careful')"
+    python(source, sink, **variables)
+
+    assert sink.names("logs") == ["careful"]
