@@ -14,6 +14,7 @@ from millrace.sdk.environment_variables import (
     MILLRACE_EXIT_TIMEOUT,
     MILLRACE_HANDLE_SIGTERM,
     OTEL_CONFIG_FILE,
+    OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED,
     OTEL_SDK_DISABLED,
 )
 from millrace.sdk.otlp_exporter import COMPRESSIONS, PROTOCOLS, Destination
@@ -331,7 +332,7 @@ def _word(name: str, value: str | None, words: tuple[str, ...], arguments: Argum
 
 def _timeout_ms(arguments: Arguments) -> int | None:
     seconds = arguments.timeout_s
-    if seconds is None or 0 < seconds < _TIMEOUT_S_MAX:
+    if seconds is None or (_is_number(seconds) and 0 < seconds < _TIMEOUT_S_MAX):
         return None if seconds is None else max(1, round(seconds * 1_000))
     _refuse(f"timeout_s: expected a number of seconds above 0, got {seconds!r}", "the default is used", arguments)
     return None
@@ -353,7 +354,19 @@ def _install(telemetry: Telemetry) -> None:
     install_propagators(telemetry.propagators)
     install_providers(telemetry.assembly)
     if telemetry.assembly is not NOTHING:
+        _install_logging_handler(telemetry)
         _log.info("%s", telemetry.assembly.summary)
+
+
+def _install_logging_handler(telemetry: Telemetry) -> None:
+    """Make log records of what `logging` gets, where that is asked for: an instrumentation of it may do so already."""
+    wanted = telemetry.arguments.logging_handler
+    if wanted is None:
+        wanted = environment.boolean(OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED)
+    if wanted and telemetry.logger_provider is not None:
+        from millrace.sdk.logs import install  # noqa: PLC0415 - only for those who ask for it
+
+        install(logger_provider=telemetry.logger_provider)
 
 
 def _see_to_the_end(telemetry: Telemetry) -> None:
@@ -367,7 +380,7 @@ def _see_to_the_end(telemetry: Telemetry) -> None:
 def _exit_timeout_s(arguments: Arguments) -> float:
     seconds = arguments.exit_timeout_s
     if seconds is not None:
-        if isinstance(seconds, int | float) and 0 <= seconds < _TIMEOUT_S_MAX:
+        if _is_number(seconds) and 0 <= seconds < _TIMEOUT_S_MAX:
             return float(seconds)
         _refuse(f"exit_timeout_s: expected a number of seconds, got {seconds!r}", "the default is used", arguments)
     milliseconds = environment.number(MILLRACE_EXIT_TIMEOUT)
@@ -376,3 +389,7 @@ def _exit_timeout_s(arguments: Arguments) -> float:
 
 def _milliseconds_until(until: float) -> int:
     return max(0, round((until - monotonic()) * 1_000))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float)

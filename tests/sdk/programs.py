@@ -21,11 +21,9 @@ def script(name: str) -> str:
     return str(Path(sys.executable).with_name(name))
 
 
-def run_program(
-    *command: str | Path, timeout_s: float = 60, cwd: Path | None = None, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end."""
+def run_program(*command: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, which comes within a minute."""
     return subprocess.run(
         [str(part) for part in command],
-        env=environment(**variables), cwd=cwd, timeout=timeout_s, capture_output=True, text=True, check=False,
+        env=environment(**variables), timeout=60, capture_output=True, text=True, check=False,
     )  # fmt: skip

@@ -36,7 +36,7 @@ def test_the_service_name_of_the_argument_wins_over_the_variables(sink: Sink) ->
     python(f"import millrace; millrace.configure(service_name='shop')\n{SPAN}", sink, OTEL_SERVICE_NAME="other")
 
     (message,) = sink.messages("traces")
-    resource = message.resource_spans[0].resource  # type: ignore[union-attr]
+    resource = message.resource_spans[0].resource
     attributes = {attribute.key: attribute.value.string_value for attribute in resource.attributes}
     assert attributes["service.name"] == "shop"
     assert attributes["telemetry.sdk.name"] == "millrace"
@@ -56,7 +56,7 @@ def test_a_resource_may_be_attributes_or_one_of_either_sdk(resource: str, sink: 
     python(f"{imports}millrace.configure(resource={resource})\n{SPAN}", sink)
 
     (message,) = sink.messages("traces")
-    attributes = message.resource_spans[0].resource.attributes  # type: ignore[union-attr]
+    attributes = message.resource_spans[0].resource.attributes
     assert {attribute.key: attribute.value.string_value for attribute in attributes}["a"] == "b"
 
 
@@ -121,8 +121,8 @@ def test_a_signal_without_exporter_still_has_spans_with_ids(sink: Sink) -> None:
     ],
 )
 def test_a_wrong_argument_is_said_and_does_not_stop_the_program(arguments: str) -> None:
-    variables = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9", "MILLRACE_EXIT_TIMEOUT": "0"}
-    said = python(f"import millrace\nmillrace.configure({arguments})\n{SPAN}print('alive')", **variables)
+    source = f"import millrace\nmillrace.configure({arguments})\n{SPAN}print('alive')"
+    said = python(source, OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9", MILLRACE_EXIT_TIMEOUT="0")
 
     assert "alive" in said
     assert len(said) > 1
@@ -169,3 +169,19 @@ def test_nothing_of_the_stock_sdk_nor_protobuf_grpc_or_requests_is_loaded(sink: 
     )
 
     assert python(source, sink) == ["[]"]
+
+
+@pytest.mark.parametrize(
+    ("argument", "variables"),
+    [
+        ("logging_handler=True", {}),
+        ("", {"OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED": "true"}),
+    ],
+)
+def test_records_of_logging_become_log_records_where_that_is_asked_for(
+    argument: str, variables: dict[str, str], sink: Sink
+) -> None:
+    source = f"import logging, millrace\nmillrace.configure({argument})\nlogging.getLogger('t').warning('careful')"
+    python(source, sink, **variables)
+
+    assert sink.names("logs") == ["careful"]

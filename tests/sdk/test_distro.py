@@ -22,7 +22,7 @@ def recorded_by(sink: Sink, folder: Path, **variables: str) -> dict[str, str]:
     )  # fmt: skip
     assert run.returncode == 0, run.stderr
     (message,) = sink.messages("traces")
-    attributes = message.resource_spans[0].resource.attributes  # type: ignore[union-attr]
+    attributes = message.resource_spans[0].resource.attributes
     return {attribute.key: attribute.value.string_value for attribute in attributes}
 
 

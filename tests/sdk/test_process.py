@@ -28,9 +28,9 @@ def python(source: str, url: str, **variables: str) -> subprocess.CompletedProce
 
 def instance_ids(sink: Sink) -> dict[str, str]:
     """The instance that recorded each span, by the span's name."""
-    found = {}
+    found: dict[str, str] = {}
     for message in sink.messages("traces"):
-        for envelope in message.resource_spans:  # type: ignore[union-attr]
+        for envelope in message.resource_spans:
             attributes = {one.key: one.value.string_value for one in envelope.resource.attributes}
             for scope in envelope.scope_spans:
                 found |= {span.name: attributes["service.instance.id"] for span in scope.spans}

@@ -145,6 +145,6 @@ def _of_type(word: str, node: Node, problems: Problems) -> Any:  # noqa: ANN401 
     if word == "string" and isinstance(node, Scalar) and value is not None:
         return node.text
     if isinstance(value, _TYPES[word]) and (word == "bool" or not isinstance(value, bool)):
-        return float(value) if word == "double" else value  # type: ignore[arg-type] - an int or a float
+        return float(str(value)) if word == "double" else value
     problems.error(node.place, f"expected a value of the type {word}, got {describe(node)}")
     return None

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
@@ -170,7 +171,7 @@ def _options(values: Values) -> dict[str, Callable[[], dict[str, Any]]]:
     everywhere = values["attribute_limits"]
     makers = {"traces": _of_tracer_provider, "metrics": _of_meter_provider, "logs": _of_logger_provider}
     return {
-        signal: lambda maker=makers[signal], provider=values[section]: maker(provider, everywhere)
+        signal: partial(makers[signal], values[section], everywhere)
         for signal, section in _SECTIONS.items()
         if values[section] is not None
     }
@@ -232,7 +233,7 @@ def _of_meter_provider(provider: Values, everywhere: Values) -> dict[str, Any]:
     from millrace.sdk import metrics  # noqa: PLC0415 - only where metrics are recorded
 
     del everywhere
-    filters = {
+    filters: dict[str, Any] = {
         "always_on": metrics.AlwaysOnExemplarFilter,
         "always_off": metrics.AlwaysOffExemplarFilter,
         "trace_based": metrics.TraceBasedExemplarFilter,

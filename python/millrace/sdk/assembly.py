@@ -115,7 +115,7 @@ def _tracer_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN40
 def _meter_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN401 - as above
     from millrace.sdk.metrics import MeterProvider  # noqa: PLC0415 - only where metrics are recorded
 
-    readers = []
+    readers: list[Any] = []
     for exporter in _python_exporters("metrics", plan):
         from millrace.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415 - for those who name one
 
@@ -127,9 +127,8 @@ def _meter_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN401
 
         readers.append(EngineMetricReader(engine, **preferences))
         engine = None
-    return MeterProvider(
-        resource=plan.resource, metric_readers=readers, shutdown_on_exit=False, _engine=engine, **options
-    )
+    resource: Any = plan.resource  # of either SDK
+    return MeterProvider(resource=resource, metric_readers=readers, shutdown_on_exit=False, _engine=engine, **options)
 
 
 def _logger_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN401 - as above
