@@ -1,6 +1,5 @@
 """Where trace and span ids come from: natively random, unless a program brings its own generator."""
 
-import random
 from abc import ABC, abstractmethod
 
 __all__ = ["IdGenerator", "RandomIdGenerator"]
@@ -27,10 +26,14 @@ class RandomIdGenerator(IdGenerator):
 
     def generate_span_id(self) -> int:
         """Return 64 random bits, not zero."""
+        import random  # noqa: PLC0415 - 3 ms for the few who draw ids here
+
         return random.getrandbits(64) or 1
 
     def generate_trace_id(self) -> int:
         """Return 128 random bits, not zero."""
+        import random  # noqa: PLC0415 - as above
+
         return random.getrandbits(128) or 1
 
     def is_trace_id_random(self) -> bool:

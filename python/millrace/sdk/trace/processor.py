@@ -3,7 +3,6 @@
 import logging
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -85,16 +84,19 @@ class ConcurrentMultiSpanProcessor(SynchronousMultiSpanProcessor):
     def __init__(self, num_threads: int = 2) -> None:
         super().__init__()
         self._threads = num_threads
-        self._executor = ThreadPoolExecutor(max_workers=num_threads)
+        self._renew()
         from millrace.sdk import process  # noqa: PLC0415 - threads do not survive a fork
 
         process.follow_forks(then=self._renew)
 
     def _renew(self) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 5 ms for the few who want threads
+
         self._executor = ThreadPoolExecutor(max_workers=self._threads)
 
     def _all(self, call: "Callable[[SpanProcessor], object]") -> None:
-        wait([self._executor.submit(_guard, one, lambda one=one: call(one)) for one in self._span_processors])
+        for call_made in [self._executor.submit(_guard, one, lambda one=one: call(one)) for one in self._span_processors]:
+            call_made.result()
 
     def on_start(self, span: "Span", parent_context: "Context | None" = None) -> None:  # noqa: D102 - as in the parent
         self._all(lambda processor: processor.on_start(span, parent_context=parent_context))
@@ -109,6 +111,8 @@ class ConcurrentMultiSpanProcessor(SynchronousMultiSpanProcessor):
         self._all(lambda processor: processor.shutdown())
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: D102 - as in the parent
+        from concurrent.futures import wait  # noqa: PLC0415 - as above
+
         calls = [self._executor.submit(one.force_flush, timeout_millis) for one in self._span_processors]
         done, late = wait(calls, timeout_millis / 1000)
         return not late and all(call.result() is not False for call in done)

@@ -3,11 +3,10 @@
 Its class is an ABC, so being a virtual subclass costs nothing; but it exists only once somebody has imported it.
 """
 
-import importlib.abc
-import importlib.machinery
 import sys
+from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,10 +22,10 @@ def stand_in(provider: type) -> None:
     if module is not None and hasattr(module, "TracerProvider"):
         module.TracerProvider.register(provider)
     elif not any(isinstance(finder, _Watcher) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Watcher(provider))
+        sys.meta_path.insert(0, _Watcher(provider))  # type: ignore[arg-type] # its protocol, without importing importlib.abc (10 ms)
 
 
-class _Watcher(importlib.abc.MetaPathFinder):
+class _Watcher:
     """Sees the import of upstream's SDK, once, and lets everybody else do it."""
 
     def __init__(self, provider: type) -> None:
@@ -34,24 +33,24 @@ class _Watcher(importlib.abc.MetaPathFinder):
 
     def find_spec(
         self, fullname: str, path: "Sequence[str] | None", target: ModuleType | None = None
-    ) -> importlib.machinery.ModuleSpec | None:
+    ) -> ModuleSpec | None:
         if fullname != _MODULE:
             return None
         sys.meta_path.remove(self)
-        spec = importlib.machinery.PathFinder.find_spec(fullname, path, target)
+        spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Registering(spec.loader, self._provider)
+            spec.loader = _Registering(spec.loader, self._provider)  # type: ignore[assignment] # as above
         return spec
 
 
-class _Registering(importlib.abc.Loader):
+class _Registering:
     """A loader that registers the provider once the module is there."""
 
-    def __init__(self, loader: importlib.abc.Loader, provider: type) -> None:
+    def __init__(self, loader: Any, provider: type) -> None:
         self._loader = loader
         self._provider = provider
 
-    def create_module(self, spec: importlib.machinery.ModuleSpec) -> ModuleType | None:
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
