@@ -1,7 +1,5 @@
 """Runs one program over our SDK and over the stock one, and gives both exports as protobuf, equal up to times."""
 
-# ruff: noqa: ANN401
-
 import importlib
 from collections.abc import Callable, Iterator
 from types import ModuleType, SimpleNamespace
@@ -50,7 +48,7 @@ OURS = sdk("millrace.sdk")
 STOCK = sdk("opentelemetry.sdk")
 
 
-def exports(  # noqa: PLR0913 - what a provider can be told
+def exports(
     sdk: SimpleNamespace,
     program: Program,
     *,

@@ -1,7 +1,5 @@
 """What our SDK exports for a program is what the stock SDK exports, up to times."""
 
-# ruff: noqa: ANN401
-
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -189,7 +187,7 @@ def test_a_reservoir_of_the_users_chooses_exemplars() -> None:
         def __init__(self, **_kwargs: object) -> None:
             self.kept: list[Any] = []
 
-        def offer(self, value: float, time_unix_nano: int, attributes: Any, context: Any) -> None:  # noqa: ARG002
+        def offer(self, value: float, time_unix_nano: int, attributes: Any, context: Any) -> None:
             self.kept = self.kept or [OURS.metrics.Exemplar({"user": attributes["user"]}, value, time_unix_nano)]
 
         def collect(self, point_attributes: Any) -> list[Any]:

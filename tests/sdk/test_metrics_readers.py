@@ -1,6 +1,6 @@
 """Readers, exporters and the environment, of ours and of upstream's."""
 
-# ruff: noqa: ANN401, SLF001, ARG002
+# ruff: noqa: SLF001
 
 import logging
 from io import StringIO

@@ -1,7 +1,5 @@
 """Metrics never hurt their host: nothing raises, nothing is counted twice, forks and threads are safe."""
 
-# ruff: noqa: ANN401
-
 import gc
 import logging
 import math

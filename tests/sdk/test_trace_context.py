@@ -5,7 +5,7 @@ import contextvars
 import logging
 import threading
 import weakref
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -68,7 +68,9 @@ def test_propagators_inject_the_native_span() -> None:
     with tracer.start_as_current_span("one") as span:
         propagate.inject(carrier)
         ids = span.get_span_context()
-    assert carrier["traceparent"].startswith(f"00-{trace.format_trace_id(ids.trace_id)}-{trace.format_span_id(ids.span_id)}-")
+    assert carrier["traceparent"].startswith(
+        f"00-{trace.format_trace_id(ids.trace_id)}-{trace.format_span_id(ids.span_id)}-"
+    )
 
 
 def test_tasks_of_asyncio_each_have_their_own_current_span() -> None:
@@ -112,7 +114,7 @@ def test_a_chain_of_tasks_does_not_keep_the_spans_before_it() -> None:
 def test_a_generator_that_is_closed_elsewhere_makes_no_noise(caplog: pytest.LogCaptureFixture) -> None:
     tracer, buffer = recorded()
 
-    def produce() -> Iterator[int]:
+    def produce() -> Generator[int]:
         with tracer.start_as_current_span("generator"):
             yield 1
             yield 2

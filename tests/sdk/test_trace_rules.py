@@ -2,13 +2,13 @@
 
 import gc
 import threading
-from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import pytest
 from opentelemetry import trace
 from opentelemetry.trace import Link, SpanContext, SpanKind, StatusCode, TraceFlags
 
+from millrace import _native
 from millrace.sdk.trace import SpanLimits, TracerProvider
 from millrace.sdk.trace.export import SimpleSpanProcessor
 from millrace.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
@@ -25,6 +25,9 @@ from millrace.sdk.trace.sampling import (
     TraceIdRatioBased,
 )
 from tests.sdk.traces import recorded, spans_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def remote(*, sampled: bool) -> Any:
@@ -112,7 +115,10 @@ def test_ratios_are_nested_a_higher_one_samples_all_that_a_lower_one_does() -> N
     low, _ = recorded(sampler=TraceIdRatioBased(0.2), id_generator=Ids())
     high, _ = recorded(sampler=TraceIdRatioBased(0.6), id_generator=Ids())
     decisions = [
-        (low.start_span("x").get_span_context().trace_flags.sampled, high.start_span("x").get_span_context().trace_flags.sampled)
+        (
+            low.start_span("x").get_span_context().trace_flags.sampled,
+            high.start_span("x").get_span_context().trace_flags.sampled,
+        )
         for _ in range(2000)
     ]
     assert all(in_high for in_low, in_high in decisions if in_low)
@@ -129,8 +135,6 @@ def test_record_only_is_recorded_for_processors_and_not_exported() -> None:
             seen.append(span.name)
             super().on_end(span)
 
-    from millrace import _native
-
     buffer = _native.Buffer()
     provider = TracerProvider(sampler=AlwaysRecordSampler(ALWAYS_OFF), shutdown_on_exit=False, _buffer=buffer)
     provider.add_span_processor(Processor(exporter))
@@ -145,7 +149,7 @@ def test_a_python_sampler_is_asked_and_its_attributes_and_trace_state_are_taken(
     asked: list[tuple[object, ...]] = []
 
     class Asked(Sampler):
-        def should_sample(  # noqa: PLR0913 - upstream's own
+        def should_sample(
             self,
             parent_context: object,
             trace_id: int,
@@ -175,7 +179,9 @@ def test_limits_of_attributes_events_and_links_hold_and_what_is_dropped_is_count
     limits = SpanLimits(max_attributes=2, max_events=2, max_links=1)
     tracer, buffer = recorded(span_limits=limits)
     context = SpanContext(1, 2, is_remote=False)
-    span = tracer.start_span("one", attributes={"a": 1, "b": 2, "c": 3}, links=[Link(context, {"x": 1, "y": 2, "z": 3})])
+    span = tracer.start_span(
+        "one", attributes={"a": 1, "b": 2, "c": 3}, links=[Link(context, {"x": 1, "y": 2, "z": 3})]
+    )
     span.set_attribute("a", "replaced")
     span.add_link(context)
     for _ in range(5):
@@ -185,7 +191,11 @@ def test_limits_of_attributes_events_and_links_hold_and_what_is_dropped_is_count
     (sent,) = spans_of(buffer)
     assert [attribute.key for attribute in sent.attributes] == ["a", "b"]
     assert (sent.dropped_attributes_count, sent.dropped_events_count, sent.dropped_links_count) == (1, 3, 1)
-    assert (len(sent.events), sent.events[0].dropped_attributes_count, sent.links[0].dropped_attributes_count) == (2, 1, 1)
+    assert (len(sent.events), sent.events[0].dropped_attributes_count, sent.links[0].dropped_attributes_count) == (
+        2,
+        1,
+        1,
+    )
 
 
 def test_values_are_cut_to_their_length_in_characters_or_bytes_at_every_depth() -> None:
@@ -240,7 +250,19 @@ class Hostile:
         raise RuntimeError("no length")
 
 
-NASTY: list[Any] = [None, Hostile(), float("nan"), "\ud800", 2**80, b"\xff", object(), [Hostile()], {"k": Hostile()}, 1j, {None: 1}]
+NASTY: list[Any] = [
+    None,
+    Hostile(),
+    float("nan"),
+    "\ud800",
+    2**80,
+    b"\xff",
+    object(),
+    [Hostile()],
+    {"k": Hostile()},
+    1j,
+    {None: 1},
+]
 
 
 @pytest.mark.parametrize("value", NASTY, ids=lambda value: type(value).__name__)
@@ -289,8 +311,6 @@ def test_a_new_root_has_the_random_flag_and_a_child_its_parents() -> None:
 
 
 def test_after_shutdown_spans_only_carry_their_context() -> None:
-    from millrace import _native
-
     buffer = _native.Buffer()
     provider = TracerProvider(shutdown_on_exit=False, _buffer=buffer)
     tracer = provider.get_tracer("t")
@@ -309,16 +329,18 @@ def test_spans_and_scopes_are_freed_when_nobody_holds_them() -> None:
         __slots__ = ()
         alive = 0
 
-        def __new__(cls) -> "Value":
+        def __new__(cls) -> Self:
             cls.alive += 1
             return super().__new__(cls, "value")
 
         def __del__(self) -> None:
             Value.alive -= 1
 
-    for _ in range(100):
+    def work() -> None:
         with tracer.start_as_current_span("one") as span:
             span.set_attribute("value", Value())
             trace.get_current_span()
-    del span
+
+    for _ in range(100):
+        work()
     assert Value.alive == 0

@@ -72,16 +72,14 @@ def _comparable(requests: list[ExportTraceServiceRequest]) -> list[dict[str, Any
     """Resources with their spans, ids numbered in the order of their appearance, times left out."""
     seen: dict[str, int] = {}
     return [
-        _plain(resource, seen)
-        for request in requests
-        for resource in MessageToDict(request).get("resourceSpans", [])
+        _plain(resource, seen) for request in requests for resource in MessageToDict(request).get("resourceSpans", [])
     ]
 
 
 def _plain(value: Any, seen: dict[str, int]) -> Any:
     if isinstance(value, list):
         items = [_plain(item, seen) for item in value]
-        # A new value for a known key moves it to the end upstream, and stays where it is here: their order means nothing.
+        # A new value moves a known key to the end upstream, and not here: the order of attributes means nothing.
         return sorted(items, key=lambda item: item["key"]) if items and _is_attribute(items[0]) else items
     if not isinstance(value, dict):
         return value
@@ -96,7 +94,13 @@ def _fields(message: dict[str, Any], seen: dict[str, int]) -> Iterator[tuple[str
             yield name, value & ~_TRACE_FLAGS
         elif name == "links":
             # Upstream leaves out the trace state of links, which trace.proto has.
-            yield name, [{key: _plain(part, seen) for key, part in link.items() if key != "traceState"} for link in _plain(value, seen)]
+            yield (
+                name,
+                [
+                    {key: _plain(part, seen) for key, part in link.items() if key != "traceState"}
+                    for link in _plain(value, seen)
+                ],
+            )
         elif name not in _RANDOM and not (name == "status" and not value):
             yield name, _plain(value, seen)
 

@@ -1,4 +1,4 @@
-"""Batches of finished telemetry for exporters written in Python: one thread, a bounded queue, and every drop counted."""
+"""Batches of telemetry for exporters written in Python: one thread, a bounded queue, and every drop counted."""
 
 import logging
 import threading
@@ -53,7 +53,7 @@ class Batcher:
         """Items that found the queue full."""
         self._closed = False
         self._begin()
-        process.follow_forks(then=self._begin)
+        process.after_fork(self._begin)
 
     def _begin(self) -> None:
         """Start with nothing: what a forked child finds here is its parent's to deliver."""
@@ -121,6 +121,6 @@ class Batcher:
         token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003 - the API's own
         try:
             self._export(batch)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever an exporter does
             _log.exception("Exception while exporting a batch of %d items", len(batch))
         detach(token)

@@ -10,9 +10,9 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from millrace.sdk.instrumentation import InstrumentationScope
     from millrace.sdk.metrics._points import MetricsData
     from millrace.sdk.resources import Resource
-    from millrace.sdk.instrumentation import InstrumentationScope
 
 
 def metrics_data(
@@ -66,7 +66,7 @@ class _Made:
             return scope
         return self.scope_class(scope.name, scope.version, scope.schema_url, scope.attributes)
 
-    def metric(  # noqa: PLR0913, PLR0917 - what the native side tells of a metric
+    def metric(
         self,
         name: str,
         description: str,
@@ -97,7 +97,7 @@ class _Made:
             exemplars=self._exemplars(exemplars),
         )
 
-    def _explicit(self, bounds: Any, attributes: Any, start: int, time: int, exemplars: Any, value: Any) -> Any:  # noqa: ANN401, PLR0913, PLR0917
+    def _explicit(self, bounds: Any, attributes: Any, start: int, time: int, exemplars: Any, value: Any) -> Any:  # noqa: ANN401
         count, total, least, greatest, counts = value
         return self.points.HistogramDataPoint(
             attributes=attributes,

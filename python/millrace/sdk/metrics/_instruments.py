@@ -104,7 +104,7 @@ class Gauge(_Described, _native.Setter, api._Gauge):  # noqa: SLF001 - the API's
 class _Observable(_Described):
     """An instrument whose callbacks say how much it is."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what the API describes an instrument with
+    def __init__(
         self,
         name: str,
         instrumentation_scope: "InstrumentationScope",

@@ -116,7 +116,7 @@ class Meter(ApiMeter):
         """Make a gauge whose callbacks say the value."""
         return self._create(made._ObservableGauge, name, unit, description, callbacks)  # noqa: SLF001
 
-    def _create(  # noqa: PLR0913, PLR0917 - what the API describes an instrument with
+    def _create(
         self,
         kind: type[_T],
         name: str,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes
 
+    from millrace.sdk.instrumentation import InstrumentationScope
     from millrace.sdk.metrics._aggregation import AggregationTemporality
     from millrace.sdk.metrics._exemplar import Exemplar
     from millrace.sdk.resources import Resource
-    from millrace.sdk.instrumentation import InstrumentationScope
 
 __all__ = [
     "Buckets",

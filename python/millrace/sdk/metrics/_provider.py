@@ -16,6 +16,7 @@ from opentelemetry.metrics import CallbackOptions, NoOpMeter
 from opentelemetry.metrics import MeterProvider as ApiMeterProvider
 
 from millrace import _native
+from millrace.sdk.instrumentation import InstrumentationScope
 from millrace.sdk.metrics import _streams
 from millrace.sdk.metrics._attributes import clean
 from millrace.sdk.metrics._instruments import MADE
@@ -23,7 +24,6 @@ from millrace.sdk.metrics._instruments import Gauge as _Gauge
 from millrace.sdk.metrics._meter import Meter, _default_meter_configurator, _MeterConfig
 from millrace.sdk.metrics._preference import exemplar_filter as named_filter
 from millrace.sdk.metrics._reader import EngineMetricReader
-from millrace.sdk.instrumentation import InstrumentationScope
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter as ApiMeter

@@ -38,7 +38,7 @@ class View:
     Raises an exception when no criterion is given, or when a name is given together with a wildcard.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917 - upstream's signature
+    def __init__(
         self,
         instrument_type: "type[Instrument] | None" = None,
         instrument_name: str | None = None,

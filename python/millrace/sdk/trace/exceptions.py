@@ -1,4 +1,4 @@
-"""What is recorded of an exception (specification: trace/exceptions). Exceptions that cannot be shown are recorded too."""
+"""What is recorded of an exception (specification: trace/exceptions), also of one that cannot be shown."""
 
 import traceback
 

@@ -27,7 +27,7 @@ class SpanLimits:
 
     UNSET = -1
 
-    def __init__(  # noqa: PLR0913 - upstream's own
+    def __init__(
         self,
         max_attributes: int | None = None,
         max_events: int | None = None,

@@ -2,10 +2,12 @@
 
 import logging
 import time
-from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from opentelemetry.context import Context
 
     from millrace._native import Span
@@ -47,17 +49,17 @@ class SynchronousMultiSpanProcessor(SpanProcessor):
 
     def on_start(self, span: "Span", parent_context: "Context | None" = None) -> None:  # noqa: D102 - as in the parent
         for processor in self._span_processors:
-            _guard(processor, lambda one=processor: one.on_start(span, parent_context=parent_context))
+            _guard(processor, partial(processor.on_start, span, parent_context=parent_context))
 
     def _on_ending(self, span: "Span") -> None:
         for processor in self._span_processors:
             ending = getattr(processor, "_on_ending", None)
             if ending is not None:
-                _guard(processor, lambda call=ending: call(span))
+                _guard(processor, partial(ending, span))
 
     def on_end(self, span: "Span") -> None:  # noqa: D102 - as in the parent
         for processor in self._span_processors:
-            _guard(processor, lambda one=processor: one.on_end(span))
+            _guard(processor, partial(processor.on_end, span))
 
     def shutdown(self) -> None:  # noqa: D102 - as in the parent
         for processor in self._span_processors:
@@ -87,7 +89,7 @@ class ConcurrentMultiSpanProcessor(SynchronousMultiSpanProcessor):
         self._renew()
         from millrace.sdk import process  # noqa: PLC0415 - threads do not survive a fork
 
-        process.follow_forks(then=self._renew)
+        process.after_fork(self._renew)
 
     def _renew(self) -> None:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 5 ms for the few who want threads
@@ -95,7 +97,7 @@ class ConcurrentMultiSpanProcessor(SynchronousMultiSpanProcessor):
         self._executor = ThreadPoolExecutor(max_workers=self._threads)
 
     def _all(self, call: "Callable[[SpanProcessor], object]") -> None:
-        for call_made in [self._executor.submit(_guard, one, lambda one=one: call(one)) for one in self._span_processors]:
+        for call_made in [self._executor.submit(_guard, one, partial(call, one)) for one in self._span_processors]:
             call_made.result()
 
     def on_start(self, span: "Span", parent_context: "Context | None" = None) -> None:  # noqa: D102 - as in the parent
@@ -121,5 +123,5 @@ class ConcurrentMultiSpanProcessor(SynchronousMultiSpanProcessor):
 def _guard(processor: SpanProcessor, call: "Callable[[], object]") -> None:
     try:
         call()
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever a processor does
         _log.exception("The span processor %s failed", type(processor).__name__)

@@ -44,7 +44,7 @@ class TracerProvider(trace.TracerProvider):
         span_limits: The limits of spans; by default what the environment says.
     """
 
-    def __init__(  # noqa: PLR0913 - upstream's own
+    def __init__(
         self,
         sampler: Any = None,  # noqa: ANN401 - ours or upstream's
         resource: "AnyResource | None" = None,

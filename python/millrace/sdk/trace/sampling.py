@@ -6,7 +6,6 @@ who call it themselves. A sampler of any other class is called for each span.
 
 import enum
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -16,9 +15,11 @@ from millrace.sdk import environment
 from millrace.sdk.environment_variables import OTEL_TRACES_SAMPLER, OTEL_TRACES_SAMPLER_ARG
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from opentelemetry.context import Context
     from opentelemetry.trace import Link, SpanContext, SpanKind, TraceState
-    from opentelemetry.util.types import Attributes, AnyValue
+    from opentelemetry.util.types import AnyValue, Attributes
 
 __all__ = [
     "ALWAYS_OFF",
@@ -76,7 +77,7 @@ class Sampler(ABC):
     """Decides about each span before it starts."""
 
     @abstractmethod
-    def should_sample(  # noqa: PLR0913 - upstream's own
+    def should_sample(
         self,
         parent_context: "Context | None",
         trace_id: int,
@@ -99,7 +100,7 @@ class StaticSampler(Sampler):
     def __init__(self, decision: Decision) -> None:
         self._decision = decision
 
-    def should_sample(  # noqa: D102, PLR0913 - as in the parent
+    def should_sample(  # noqa: D102 - as in the parent
         self,
         parent_context: "Context | None",
         trace_id: int,  # noqa: ARG002 - as in the parent
@@ -156,7 +157,7 @@ class TraceIdRatioBased(Sampler):
         """The lowest 64-bit number that is not sampled."""
         return self._bound
 
-    def should_sample(  # noqa: D102, PLR0913 - as in the parent
+    def should_sample(  # noqa: D102 - as in the parent
         self,
         parent_context: "Context | None",
         trace_id: int,
@@ -190,7 +191,7 @@ class ParentBased(Sampler):
         self._local_parent_sampled = local_parent_sampled
         self._local_parent_not_sampled = local_parent_not_sampled
 
-    def should_sample(  # noqa: D102, PLR0913 - as in the parent
+    def should_sample(  # noqa: D102 - as in the parent
         self,
         parent_context: "Context | None",
         trace_id: int,
@@ -229,7 +230,7 @@ class AlwaysRecordSampler(Sampler):
             raise ValueError("root is a sampler, got None")
         self._root = root
 
-    def should_sample(  # noqa: D102, PLR0913 - as in the parent
+    def should_sample(  # noqa: D102 - as in the parent
         self,
         parent_context: "Context | None",
         trace_id: int,
@@ -264,7 +265,7 @@ class ParentBasedTraceIdRatio(ParentBased):
 
 def _result(decision: Decision, attributes: "Attributes", parent_context: "Context | None") -> SamplingResult:
     parent = get_current_span(parent_context).get_span_context()
-    state = parent.trace_state if parent is not None and parent.is_valid else None
+    state = parent.trace_state if parent.is_valid else None
     return SamplingResult(decision, None if decision is Decision.DROP else attributes, state)
 
 

@@ -1,4 +1,4 @@
-"""Span exporters written in Python, and the processors that feed them, under the names of `opentelemetry.sdk.trace.export`."""
+"""Span exporters written in Python and their processors, under the names of `opentelemetry.sdk.trace.export`."""
 
 from millrace.sdk.trace.export.batch import BatchSpanProcessor
 from millrace.sdk.trace.export.exporter import ConsoleSpanExporter, SpanExporter, SpanExportResult

@@ -3,10 +3,11 @@
 import enum
 import os
 import sys
-from collections.abc import Callable, Sequence
 from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from millrace._native import Span
 
 __all__ = ["ConsoleSpanExporter", "SpanExportResult", "SpanExporter"]

@@ -1,12 +1,13 @@
 """Keeps spans in memory, for tests."""
 
 import threading
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from millrace.sdk.trace.export.exporter import SpanExporter, SpanExportResult
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from millrace._native import Span
 
 __all__ = ["InMemorySpanExporter"]

@@ -28,7 +28,7 @@ class SimpleSpanProcessor(SpanProcessor):
         token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True))  # noqa: FBT003 - the API's own
         try:
             self.span_exporter.export((span,))
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever an exporter does
             _log.exception("Exception while exporting Span.")
         detach(token)
 
