@@ -65,7 +65,7 @@ pub(crate) fn variable(py: Python<'_>) -> PyResult<&'static ContextVariable> {
 
 /// What is current: a [`SpanScope`] or a `Context`.
 #[inline]
-pub(crate) fn current<'py>(py: Python<'py>) -> PyResult<Option<Bound<'py, PyAny>>> {
+pub(crate) fn current(py: Python<'_>) -> PyResult<Option<Bound<'_, PyAny>>> {
     if let Some(value) = variable(py)?.get(py) {
         return Ok(Some(value));
     }

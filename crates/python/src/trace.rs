@@ -1,4 +1,5 @@
 //! Traces: tracers, spans, and the samplers that decide about them.
+mod end;
 mod ids;
 mod non_recording;
 mod parent;
@@ -7,6 +8,7 @@ mod recorder;
 mod sampling;
 mod scope;
 mod span;
+mod state;
 mod tracer;
 
 pub(crate) use ids::SpanIds;

@@ -10,8 +10,15 @@ pub(crate) struct Sampled {
     pub(crate) decision: Decision,
     /// The attributes that a Python sampler wants the span to begin with, instead of those it was given.
     pub(crate) attributes: Option<Py<PyAny>>,
-    /// The trace state of the span; `None` keeps the parent's.
-    pub(crate) trace_state: Option<Option<Py<PyAny>>>,
+    pub(crate) trace_state: TraceState,
+}
+
+/// Whose trace state a span has.
+pub(crate) enum TraceState {
+    /// That of its parent.
+    Parents,
+    /// One that a Python sampler chose; `None` is the empty one.
+    Chosen(Option<Py<PyAny>>),
 }
 
 /// The specification's three outcomes.
@@ -119,7 +126,7 @@ impl Sampler {
         Ok(Sampled {
             decision,
             attributes: None,
-            trace_state: None,
+            trace_state: TraceState::Parents,
         })
     }
 }
@@ -156,7 +163,7 @@ fn ask(sampler: &Bound<'_, PyAny>, candidate: &Candidate<'_, '_>) -> PyResult<Sa
     Ok(Sampled {
         decision: decision(&result.getattr("decision")?)?,
         attributes: Some(result.getattr("attributes")?.unbind()),
-        trace_state: Some(kept_state(&state)?),
+        trace_state: TraceState::Chosen(kept_state(&state)?),
     })
 }
 

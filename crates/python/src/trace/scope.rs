@@ -5,8 +5,9 @@ use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 
+use super::end;
 use super::span::{self, Options, Span};
-use super::tracer::{self, Start, Tracer};
+use super::tracer::{self, SpanRequest, Tracer};
 use crate::{complaint, context};
 
 /// What `start_as_current_span` returns: it starts its span when it is entered.
@@ -41,7 +42,7 @@ impl SpanScope {
         let py = slf.py();
         let this = slf.get();
         let current = context::current(py)?;
-        let start = Start {
+        let start = SpanRequest {
             name: this.name.bind(py),
             context: this.context.as_ref().map(|context| context.bind(py)),
             kind: this.kind.as_ref().map(|kind| kind.bind(py)),
@@ -95,7 +96,7 @@ impl SpanScope {
             )?;
         }
         if this.options.ends_on_exit() {
-            complaint::settle(py, span::end(span, None), || ())?;
+            complaint::settle(py, end::end(span, None), || ())?;
         }
         Ok(())
     }

@@ -1,33 +1,23 @@
 //! A span that is recorded: what it is told is kept as it comes, and becomes bytes when it ends.
-use std::cell::Cell;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use millrace_wire::encode::SpanEncoder;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
 
 use super::SpanIds;
-use super::parent::{Parent, kept_state};
-use super::tracer::{Start, Tracer, name_text, time_or_now};
+use super::end::end;
+use super::parent::Parent;
+use super::state::{Event, State, accepted_link};
+use super::tracer::{SpanRequest, Tracer, name_text, time_or_now};
 use crate::api::Api;
 use crate::attributes::{self, Attributes};
 use crate::complaint;
 
-/// OTLP span flags: bits 8 and 9 say whether the parent is remote (trace.proto, `SpanFlags`).
-const HAS_IS_REMOTE: u32 = 0x100;
-const IS_REMOTE: u32 = 0x200;
-/// Where spans are put together before they go to the buffer; a larger one is not kept.
-const SCRATCH_MAX: usize = 64 * 1024;
-
 /// The values of `StatusCode`, which are also those of the wire.
-const STATUS_UNSET: u8 = 0;
+pub(super) const STATUS_UNSET: u8 = 0;
 const STATUS_OK: u8 = 1;
 const STATUS_ERROR: u8 = 2;
-
-thread_local! {
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
 
 /// What a span does about exceptions, and about the end of its `with` block.
 #[derive(Clone, Copy, Debug)]
@@ -51,7 +41,7 @@ impl Options {
             (set_status, Self::SET_STATUS),
             (end_on_exit, Self::END_ON_EXIT),
         ] {
-            if given.map_or(Ok(true), |given| given.is_truthy())? {
+            if given.map_or(Ok(true), PyAnyMethods::is_truthy)? {
                 options |= bit;
             }
         }
@@ -76,39 +66,6 @@ pub(crate) struct Span {
     state: Mutex<State>,
 }
 
-/// What can change until the span ends.
-pub(super) struct State {
-    pub(super) name: Py<PyString>,
-    pub(super) end: Option<u64>,
-    pub(super) attributes: Attributes,
-    pub(super) status_code: u8,
-    pub(super) status_description: Option<Py<PyString>>,
-    /// Most spans have neither events nor links.
-    pub(super) extra: Option<Box<Extra>>,
-}
-
-#[derive(Default)]
-pub(super) struct Extra {
-    pub(super) events: Vec<Event>,
-    pub(super) dropped_events: u32,
-    pub(super) links: Vec<Link>,
-    pub(super) dropped_links: u32,
-}
-
-pub(super) struct Event {
-    pub(super) name: Py<PyString>,
-    pub(super) time: u64,
-    pub(super) attributes: Attributes,
-}
-
-pub(super) struct Link {
-    pub(super) context: Py<PyAny>,
-    ids: SpanIds,
-    is_remote: bool,
-    trace_state: Option<Py<PyAny>>,
-    pub(super) attributes: Attributes,
-}
-
 /// What was decided about a span before it begins.
 pub(crate) struct Begun<'a, 'py> {
     pub(crate) ids: SpanIds,
@@ -123,7 +80,7 @@ impl Span {
     #[inline]
     pub(crate) fn begin(
         tracer: &Bound<'_, Tracer>,
-        start: &Start<'_, '_>,
+        start: &SpanRequest<'_, '_>,
         begun: Begun<'_, '_>,
     ) -> PyResult<Self> {
         let limits = &tracer.get().recorder.get().limits;
@@ -179,7 +136,11 @@ impl Span {
 
     /// The state while the span is open; after that a complaint, which upstream makes as well.
     #[inline]
-    fn open_state(&self, py: Python<'_>, method: &str) -> PyResult<Option<MutexGuard<'_, State>>> {
+    pub(super) fn open_state(
+        &self,
+        py: Python<'_>,
+        method: &str,
+    ) -> PyResult<Option<MutexGuard<'_, State>>> {
         let state = self.state();
         if state.end.is_none() {
             return Ok(Some(state));
@@ -202,91 +163,6 @@ impl Span {
         };
         drop(replaced);
         Ok(())
-    }
-
-    fn encode(
-        &self,
-        py: Python<'_>,
-        content: &Content<'_>,
-        end: u64,
-        trace_state: &str,
-        out: &mut Vec<u8>,
-    ) {
-        let parent = self.parent.as_ref();
-        let mut span = SpanEncoder::new(out);
-        span.ids(
-            &self.ids.trace_id,
-            &self.ids.span_id,
-            parent.map(|parent| &parent.ids.span_id),
-        )
-        .trace_state(trace_state)
-        .name(&text(&content.name), i32::from(self.kind) + 1)
-        .times(self.start, end);
-        content.attributes.each(py, |key, value| {
-            span.attribute(key, value);
-        });
-        let extra = content.extra.as_deref();
-        let (dropped_events, dropped_links) =
-            extra.map_or((0, 0), |extra| (extra.dropped_events, extra.dropped_links));
-        span.dropped(content.attributes.dropped(), dropped_events, dropped_links);
-        if let Some(extra) = extra {
-            encode_extra(py, extra, &mut span);
-        }
-        if content.status_code != STATUS_UNSET {
-            let description = content.status_description.as_ref().map(text);
-            span.status(
-                i32::from(content.status_code),
-                description.as_deref().unwrap_or_default(),
-            );
-        }
-        let remote = parent.is_some_and(|parent| parent.is_remote);
-        span.flags(flags(self.ids, remote));
-    }
-}
-
-/// What an ended span consists of, taken out of its lock to be written: reading it may call Python.
-struct Content<'py> {
-    name: Bound<'py, PyString>,
-    attributes: Attributes,
-    extra: Option<Box<Extra>>,
-    status_code: u8,
-    status_description: Option<Bound<'py, PyString>>,
-}
-
-impl State {
-    #[inline]
-    fn take<'py>(&mut self, py: Python<'py>) -> Content<'py> {
-        Content {
-            name: self.name.bind(py).clone(),
-            attributes: std::mem::take(&mut self.attributes),
-            extra: self.extra.take(),
-            status_code: self.status_code,
-            status_description: self
-                .status_description
-                .as_ref()
-                .map(|text| text.bind(py).clone()),
-        }
-    }
-
-    /// Puts back what was taken, for those who read the span.
-    fn restore(&mut self, content: Content<'_>) {
-        self.attributes = content.attributes;
-        self.extra = content.extra;
-    }
-
-    fn extra(&mut self) -> &mut Extra {
-        self.extra.get_or_insert_default()
-    }
-
-    /// Adds a link, or counts it; what did not fit is returned.
-    fn add_link(&mut self, link: Link, limit: usize) -> Option<Link> {
-        let extra = self.extra();
-        if extra.links.len() < limit {
-            extra.links.push(link);
-            return None;
-        }
-        extra.dropped_links += 1;
-        Some(link)
     }
 }
 
@@ -358,7 +234,7 @@ impl Span {
         complaint::settle(exception.py(), recorded, || ())
     }
 
-    fn is_recording(&self) -> bool {
+    pub(super) fn is_recording(&self) -> bool {
         self.state().end.is_none()
     }
 
@@ -536,134 +412,4 @@ pub(crate) fn note_exception(
         }
     }
     Ok(())
-}
-
-/// Ends a span: its bytes go to the buffer, and whoever wants to see it is called.
-#[inline]
-pub(crate) fn end(span: &Bound<'_, Span>, end_time: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
-    let py = span.py();
-    let this = span.get();
-    let tracer = this.tracer.get();
-    let recorder = tracer.recorder.get();
-    let end = time_or_now(end_time);
-    let trace_state = match &this.trace_state {
-        Some(state) => Some(state.bind(py).call_method0("to_header")?),
-        None => None,
-    };
-    let trace_state = match &trace_state {
-        Some(header) => header.extract::<&str>()?,
-        None => "",
-    };
-    let processor = recorder.processor(py);
-    let Some(mut state) = this.open_state(py, "end")? else {
-        return Ok(());
-    };
-    state.end = Some(end);
-    let (Some(buffer), Some(place), true) =
-        (&recorder.buffer, &tracer.place, this.ids.is_sampled())
-    else {
-        drop(state);
-        return tell(span, processor);
-    };
-    let mut content = state.take(py);
-    drop(state);
-    // Taken, not borrowed: reading Python objects can run a finalizer, which may end a span itself.
-    let mut scratch = SCRATCH.take();
-    scratch.clear();
-    this.encode(py, &content, end, trace_state, &mut scratch);
-    buffer.append(place, &scratch);
-    scratch.shrink_to(SCRATCH_MAX);
-    SCRATCH.set(scratch);
-    if processor.is_some() {
-        this.state().restore(content);
-    } else {
-        content.attributes.release(py);
-    }
-    tell(span, processor)
-}
-
-/// Calls the processor of a span that has ended.
-#[inline]
-fn tell(span: &Bound<'_, Span>, processor: Option<Py<PyAny>>) -> PyResult<()> {
-    if let Some(processor) = processor {
-        let processor = processor.bind(span.py());
-        if let Some(ending) = processor.getattr_opt("_on_ending")? {
-            ending.call1((span,))?;
-        }
-        processor.call_method1("on_end", (span,))?;
-    }
-    Ok(())
-}
-
-/// A link that is worth keeping: one to a span, or at least with something to say.
-fn accepted_link(
-    context: &Bound<'_, PyAny>,
-    attributes: &Bound<'_, PyAny>,
-    tracer: &Bound<'_, Tracer>,
-) -> PyResult<Option<Link>> {
-    if context.is_none() {
-        return Ok(None);
-    }
-    let state = kept_state(&context.getattr("trace_state")?)?;
-    let ids = SpanIds::from_span_context(context)?;
-    if ids.is_none() && state.is_none() && !attributes.is_truthy()? {
-        return Ok(None);
-    }
-    let limits = &tracer.get().recorder.get().limits.link_attributes;
-    Ok(Some(Link {
-        context: context.clone().unbind(),
-        ids: ids.unwrap_or_default(),
-        is_remote: context.getattr("is_remote")?.is_truthy()?,
-        trace_state: match state {
-            Some(state) => Some(state.bind(context.py()).call_method0("to_header")?.unbind()),
-            None => None,
-        },
-        attributes: Attributes::from_mapping(
-            Some(attributes).filter(|given| !given.is_none()),
-            limits,
-        )?,
-    }))
-}
-
-fn encode_extra(py: Python<'_>, extra: &Extra, span: &mut SpanEncoder<'_>) {
-    for event in &extra.events {
-        span.event(event.time, &text(event.name.bind(py)), |encoder| {
-            event.attributes.each(py, |key, value| {
-                encoder.attribute(key, value);
-            });
-            if event.attributes.dropped() > 0 {
-                encoder.dropped_attributes(event.attributes.dropped());
-            }
-        });
-    }
-    for link in &extra.links {
-        let state = link
-            .trace_state
-            .as_ref()
-            .and_then(|state| state.extract::<String>(py).ok());
-        let flags = flags(link.ids, link.is_remote);
-        span.link(
-            &link.ids.trace_id,
-            &link.ids.span_id,
-            state.as_deref().unwrap_or_default(),
-            flags,
-            |encoder| {
-                link.attributes.each(py, |key, value| {
-                    encoder.attribute(key, value);
-                });
-                if link.attributes.dropped() > 0 {
-                    encoder.dropped_attributes(link.attributes.dropped());
-                }
-            },
-        );
-    }
-}
-
-fn flags(ids: SpanIds, is_remote: bool) -> u32 {
-    u32::from(ids.flags) | HAS_IS_REMOTE | if is_remote { IS_REMOTE } else { 0 }
-}
-
-/// The text of a string; what UTF-8 cannot hold becomes a question mark.
-fn text<'a>(text: &'a Bound<'_, PyString>) -> std::borrow::Cow<'a, str> {
-    text.to_string_lossy()
 }

@@ -7,7 +7,7 @@ use pyo3::types::PyString;
 
 use super::ids::{RANDOM, SAMPLED};
 use super::parent::Parent;
-use super::sampling::{Candidate, Decision};
+use super::sampling::{Candidate, Decision, TraceState};
 use super::span::{self, Options};
 use super::{NonRecordingSpan, Span, SpanIds, SpanRecorder, SpanScope};
 use crate::api::Api;
@@ -23,7 +23,7 @@ pub(crate) struct Tracer {
 }
 
 /// What a user says about a span that is to start.
-pub(crate) struct Start<'a, 'py> {
+pub(crate) struct SpanRequest<'a, 'py> {
     pub(crate) name: &'a Bound<'py, PyAny>,
     pub(crate) context: Option<&'a Bound<'py, PyAny>>,
     pub(crate) kind: Option<&'a Bound<'py, PyAny>>,
@@ -49,7 +49,7 @@ impl Tracer {
         record_exception: Option<&Bound<'py, PyAny>>,
         set_status_on_exception: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let start = Start {
+        let start = SpanRequest {
             name,
             context,
             kind,
@@ -127,7 +127,7 @@ impl Tracer {
 #[inline]
 pub(crate) fn started<'py>(
     tracer: &Bound<'py, Tracer>,
-    start: &Start<'_, 'py>,
+    start: &SpanRequest<'_, 'py>,
     current: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     match start_span(tracer, start, current) {
@@ -150,7 +150,7 @@ pub(crate) fn started<'py>(
 #[inline]
 fn start_span<'py>(
     tracer: &Bound<'py, Tracer>,
-    start: &Start<'_, 'py>,
+    start: &SpanRequest<'_, 'py>,
     current: Option<&Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyAny>> {
     let py = tracer.py();
@@ -191,8 +191,8 @@ fn start_span<'py>(
         flags: sampled_flag | if random { RANDOM } else { 0 },
     };
     let trace_state = match sampled.trace_state {
-        Some(state) => state,
-        None => parent
+        TraceState::Chosen(state) => state,
+        TraceState::Parents => parent
             .as_ref()
             .and_then(|parent| parent.trace_state.as_ref().map(|state| state.clone_ref(py))),
     };
