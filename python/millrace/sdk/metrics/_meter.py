@@ -1,10 +1,9 @@
 """The meter: makes instruments, each once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from logging import getLogger
 from threading import RLock
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from opentelemetry import metrics as api
 from opentelemetry.metrics import Meter as ApiMeter
@@ -21,9 +20,11 @@ if TYPE_CHECKING:
 _log = getLogger("millrace.sdk.metrics")
 
 
-@dataclass
 class _MeterConfig:
-    is_enabled: bool = True
+    __slots__ = ("is_enabled",)
+
+    def __init__(self, is_enabled: bool = True) -> None:  # noqa: FBT001, FBT002 - upstream's signature
+        self.is_enabled = is_enabled
 
     @classmethod
     def default(cls) -> "_MeterConfig":
@@ -41,11 +42,8 @@ def _disable_meter_configurator(_scope: "InstrumentationScope") -> _MeterConfig:
 _T = TypeVar("_T", bound=made._Described)  # noqa: SLF001 - the instruments of this package
 
 
-class _Identity(NamedTuple):
-    name: str
-    kind: type
-    unit: str
-    description: str
+# The name in lower case, the class, the unit and the description: what makes an instrument the same.
+_Identity = tuple[str, type, str, str]
 
 
 class Meter(ApiMeter):
@@ -130,7 +128,7 @@ class Meter(ApiMeter):
             no_op: _T = getattr(NoOpMeter(self._instrumentation_scope.name), f"create_{kind._kind}")(name)  # noqa: SLF001
             return no_op
         unit, description = checked
-        identity = _Identity(name.lower(), kind, unit, description)
+        identity: _Identity = (name.lower(), kind, unit, description)
         with self._lock:
             instrument: Any = self._instruments.get(identity)
             is_new = instrument is None
@@ -141,7 +139,7 @@ class Meter(ApiMeter):
                 instrument = make(name, scope, consumer, *observed, unit, description)
                 instrument._boundaries = boundaries  # noqa: SLF001
                 instrument._enable(self._meter_config.is_enabled)  # noqa: SLF001
-                other = next((known for known in self._instruments if known.name == identity.name), None)
+                other = next((known for known in self._instruments if known[0] == identity[0]), None)
                 self._instruments[identity] = instrument
                 consumer.register_instrument(instrument)
             else:
@@ -193,9 +191,9 @@ def _advice(boundaries: Any) -> tuple[float, ...] | None:  # noqa: ANN401 - what
 
 def _warn_of_other(identity: _Identity, other: _Identity) -> None:
     """Say that two instruments of one name are not the same: backends cannot tell their metrics apart."""
-    shown = [f"type {one.kind.__name__.lstrip('_')}, unit {one.unit!r}" for one in (identity, other)]
+    shown = [f"type {kind.__name__.lstrip('_')}, unit {unit!r}" for _, kind, unit, _ in (identity, other)]
     _log.warning(
         "An instrument with name %s has been created already as another one (%s, before %s); a view can rename one.",
-        identity.name,
+        identity[0],
         *shown,
     )

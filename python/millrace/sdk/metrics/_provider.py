@@ -24,6 +24,7 @@ from millrace.sdk.metrics._instruments import Gauge as _Gauge
 from millrace.sdk.metrics._meter import Meter, _default_meter_configurator, _MeterConfig
 from millrace.sdk.metrics._preference import exemplar_filter as named_filter
 from millrace.sdk.metrics._reader import EngineMetricReader
+from millrace.sdk.trace.runtime_context import install_runtime_context
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter as ApiMeter
@@ -127,6 +128,8 @@ class MeterProvider(ApiMeterProvider):
                 self._all_metric_readers.add(reader)
             self._register_reader(reader)
         _be_known_to_upstream()
+        # Exemplars find the current span where the native runtime context keeps it.
+        install_runtime_context()
         if shutdown_on_exit:
             self._atexit_handler = atexit.register(self._shutdown_at_exit)
         _at_fork(self)

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 from logging import getLogger
-from typing import TYPE_CHECKING, Any, NamedTuple
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 from millrace.sdk.metrics import _aggregation
 from millrace.sdk.metrics._aggregation import AggregationTemporality, increasing
@@ -35,6 +36,9 @@ _MONOTONIC = {"counter", "histogram", "observable_counter"}
 # What these measure may be negative, so that a sum of it means nothing.
 _SUMMED_IN_HISTOGRAMS = _MONOTONIC
 
+# A stream, as `InstrumentCore.add_stream` takes it: by the names of its attributes, which `_description` gives.
+Description = SimpleNamespace
+
 _AGGREGATIONS = {
     "SumAggregation": "sum",
     "LastValueAggregation": "last_value",
@@ -56,31 +60,14 @@ _SIMPLE_RESERVOIR_SIZE = 1
 _EXPONENTIAL_RESERVOIR_SIZE = 20
 
 
-class Description(NamedTuple):
-    """A stream, as `InstrumentCore.add_stream` takes it."""
-
-    name: str
-    description: str
-    unit: str
-    aggregation: str
-    is_monotonic: bool
-    bounds: Sequence[float]
-    size_max: int
-    scale_max: int
-    record_sum: bool
-    record_min_max: bool
-    is_delta: bool
-    is_observable: bool
-    kept_keys: list[str] | None
-    reservoir_factory: Any
-    reservoir_size: int
-
-
-class Preferences(NamedTuple):
+class Preferences:
     """What a reader prefers, by the kind of the instrument."""
 
-    temporality: dict[str, AggregationTemporality]
-    aggregation: dict[str, Any]
+    __slots__ = ("aggregation", "temporality")
+
+    def __init__(self, temporality: dict[str, AggregationTemporality], aggregation: dict[str, Any]) -> None:
+        self.temporality = temporality
+        self.aggregation = aggregation
 
 
 def kind_of(made: type) -> str:
