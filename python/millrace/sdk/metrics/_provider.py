@@ -24,7 +24,7 @@ from millrace.sdk.metrics._instruments import Gauge as _Gauge
 from millrace.sdk.metrics._meter import Meter, _default_meter_configurator, _MeterConfig
 from millrace.sdk.metrics._preference import exemplar_filter as named_filter
 from millrace.sdk.metrics._reader import EngineMetricReader
-from millrace.sdk.trace.runtime_context import install_runtime_context
+from millrace.sdk.runtime_context import install_runtime_context
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter as ApiMeter

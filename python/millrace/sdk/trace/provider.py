@@ -14,7 +14,7 @@ from millrace.sdk.instrumentation import InstrumentationScope
 from millrace.sdk.trace.id_generator import RandomIdGenerator
 from millrace.sdk.trace.limits import SpanLimits
 from millrace.sdk.trace.processor import SpanProcessor, SynchronousMultiSpanProcessor
-from millrace.sdk.trace.runtime_context import install_runtime_context
+from millrace.sdk.runtime_context import install_runtime_context
 from millrace.sdk.trace.sampling import sampler_from_environment
 from millrace.sdk.trace.upstream import stand_in
 
