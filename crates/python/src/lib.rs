@@ -22,6 +22,7 @@ mod error;
 mod gateway;
 mod load;
 mod metric;
+mod log;
 mod otlp;
 mod resource;
 mod send;
@@ -49,6 +50,7 @@ mod _native {
     use crate::load::{LoadRun, LoadSink, LoadTemplate};
     #[pymodule_export]
     use crate::metric::{Adder, InstrumentCore, MetricStorage, Recorder, Setter};
+    use crate::log::{LogRecorder, Logger, LoggingBridge};
     #[pymodule_export]
     use crate::otlp::{
         count, detect, edit_attribute, from_json, merge, reject_invalid, split_by_bytes,

@@ -88,7 +88,7 @@ class ConcurrentMultiSpanProcessor(SynchronousMultiSpanProcessor):
         self._executor = ThreadPoolExecutor(max_workers=num_threads)
         from millrace.sdk import process  # noqa: PLC0415 - threads do not survive a fork
 
-        process.follow_forks(then=self._renew)
+        process.after_fork(self._renew)
 
     def _renew(self) -> None:
         self._executor = ThreadPoolExecutor(max_workers=self._threads)
