@@ -25,7 +25,7 @@ static ONCE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static DESCRIBE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static RECORD_CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
-/// For a logger that is not ours, which has limits of its own.
+/// For whoever applies limits later.
 const UNLIMITED: AttributeLimits = AttributeLimits {
     count: u32::MAX,
     value: ValueLimits { length: None },
@@ -152,12 +152,12 @@ impl LoggingBridge {
             return Ok(None);
         }
         let recorder = this.recorder.get();
-        let made = self.log_record(record, read, &recorder.limits)?;
         if recorder.has_processor() {
+            let made = self.log_record(record, read, &UNLIMITED)?;
             let keywords = keywords(py, &made)?;
             return Ok(Some(Rest { logger, keywords }));
         }
-        this.append(py, &made);
+        this.append(py, &self.log_record(record, read, &recorder.limits)?);
         Ok(None)
     }
 

@@ -3,6 +3,7 @@
 import logging
 from contextvars import ContextVar
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry._logs import LogRecord, NoOpLogger, SeverityNumber
@@ -35,14 +36,23 @@ def show(
         writable = record
         _add_exception(writable.log_record)
     else:
-        writable = ReadWriteLogRecord(
-            _with_exception(record or log_record(**said)), logger.resource, logger.instrumentation_scope, logger.limits
-        )
+        writable = _within_limits(_with_exception(record or log_record(**said)), logger)
     if processor is not None:
         try:
             processor.on_emit(writable)
         except Exception:
             _log.exception("The log record processor %s failed", type(processor).__name__)
+    return writable
+
+
+def _within_limits(record: LogRecord, logger: "_native.Logger") -> ReadWriteLogRecord:
+    """Keep the first attributes, as without processors: the class by itself, which is upstream's, keeps the last ones."""
+    attributes, most = record.attributes or {}, logger.limits.max_log_record_attributes
+    over = 0 if most is None else max(0, len(attributes) - most)
+    if over:
+        record.attributes = dict(islice(attributes.items(), most))
+    writable = ReadWriteLogRecord(record, logger.resource, logger.instrumentation_scope, logger.limits)
+    writable.log_record.attributes.dropped += over  # type: ignore[union-attr] # the class has just made it
     return writable
 
 
