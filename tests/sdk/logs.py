@@ -21,9 +21,10 @@ __all__ = ["attributes_of", "logged", "logs_of", "native_handler", "native_logs"
 
 Program = Callable[[ApiLoggerProvider], object]
 
-def provider_with_buffer(**settings: Any) -> tuple[LoggerProvider, _native.Buffer]:
+
+def provider_with_buffer(**settings: Any) -> tuple[LoggerProvider, _native.Buffer]:  # noqa: ANN401 - passed on
     """A native provider and the buffer its records go to."""
-    buffer = _native.Buffer()
+    buffer = _native.Buffer(64 << 20)
     settings.setdefault("resource", Resource({"service.name": "shop"}))
     return LoggerProvider(shutdown_on_exit=False, _buffer=buffer, **settings), buffer
 
@@ -39,9 +40,11 @@ def logs_of(buffer: _native.Buffer) -> list[Any]:
     ]
 
 
-def attributes_of(record: Any) -> dict[str, Any]:
+def attributes_of(record: Any) -> dict[str, Any]:  # noqa: ANN401 - a message of the oracle
     """The attributes of a message, as plain values."""
-    return {pair.key: getattr(pair.value, pair.value.WhichOneof("value") or "string_value") for pair in record.attributes}
+    return {
+        pair.key: getattr(pair.value, pair.value.WhichOneof("value") or "string_value") for pair in record.attributes
+    }
 
 
 @contextmanager
@@ -62,7 +65,7 @@ def logged(handler: logging.Handler | None = None, name: str = "shop.cart") -> I
 
 
 @contextmanager
-def native_handler(**options: Any) -> Iterator[tuple[logging.Logger, _native.Buffer, LoggingHandler]]:
+def native_handler(**options: Any) -> Iterator[tuple[logging.Logger, _native.Buffer, LoggingHandler]]:  # noqa: ANN401 - passed on
     """A logger of `logging` whose records go to a buffer."""
     provider, buffer = provider_with_buffer()
     handler = LoggingHandler(logger_provider=provider, **options)
@@ -70,16 +73,16 @@ def native_handler(**options: Any) -> Iterator[tuple[logging.Logger, _native.Buf
         yield logger, buffer, handler
 
 
-def native_logs(program: Program, **settings: Any) -> list[dict[str, Any]]:
+def native_logs(program: Program, **settings: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - passed on
     """What our SDK sends for a program."""
     provider, buffer = provider_with_buffer(**settings)
     program(provider)
     return _comparable(_drained(buffer))
 
 
-def stock_logs(program: Program, **settings: Any) -> list[dict[str, Any]]:
+def stock_logs(program: Program, **settings: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - passed on
     """What the stock SDK sends for the same program."""
-    exporter = InMemoryLogRecordExporter()
+    exporter = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]
     settings.setdefault("resource", StockResource({"service.name": "shop"}))
     provider = StockLoggerProvider(shutdown_on_exit=False, **settings)
     provider.add_log_record_processor(SimpleLogRecordProcessor(exporter))
@@ -98,7 +101,7 @@ def _comparable(requests: list[ExportLogsServiceRequest]) -> list[dict[str, Any]
     for request in requests:
         for resource in MessageToDict(request).get("resourceLogs", []):
             for scope in resource.pop("scopeLogs"):
-                scopes.append({"resource": resource, **_plain(scope)})
+                scopes += [{"resource": resource, **_plain(scope)}]
     return sorted(scopes, key=lambda scope: scope["scope"].get("name", ""))
 
 
@@ -106,5 +109,7 @@ def _plain(scope: dict[str, Any]) -> dict[str, Any]:
     for record in scope["logRecords"]:
         record["hasTime"] = record.pop("timeUnixNano", "0") != "0"
         assert record.pop("observedTimeUnixNano") != "0"
+        # Upstream writes the empty value where there is no body; ours leaves it out.
+        record.setdefault("body", {})
         record["attributes"] = sorted(record.get("attributes", []), key=lambda pair: pair["key"])
     return scope

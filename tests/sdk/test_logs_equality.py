@@ -3,6 +3,7 @@
 import logging
 import warnings
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from opentelemetry import context, trace
@@ -56,7 +57,8 @@ def current_span(provider: LoggerProvider) -> None:
 
 def bodies(provider: LoggerProvider) -> None:
     logger = provider.get_logger("library")
-    for body in ("", 0, False, 2.5, b"\x01", [1, ["a"], {"k": None}], {"a": {"b": [True]}}, "x" * 300):
+    values: tuple[Any, ...] = ("", 0, False, 2.5, b"\x01", [1, ["a"], {"k": None}], {"a": {"b": [True]}}, "x" * 300)
+    for body in values:
         logger.emit(body=body)
 
 
@@ -71,7 +73,7 @@ def exceptions(provider: LoggerProvider) -> None:
     logger.emit(body="kept", exception=KeyError("key"), attributes={"exception.type": "mine"})
     logger.emit(LogRecord(body="object", exception=OSError(2, "gone")))
     try:
-        raise RuntimeError("raised")
+        raise RuntimeError("raised")  # noqa: TRY301 - to have a stack trace
     except RuntimeError as error:
         logger.emit(body="raised", exception=error)
 
@@ -131,11 +133,11 @@ def extras(logger: logging.Logger) -> None:
 
 def failures(logger: logging.Logger) -> None:
     try:
-        raise ZeroDivisionError("division")
+        raise ZeroDivisionError("division")  # noqa: TRY301 - to have a stack trace
     except ZeroDivisionError:
         logger.exception("failed %s", "here")
-        logger.error("not wanted", exc_info=False)
-    logger.error("none", exc_info=True)
+        logger.error("not wanted", exc_info=False)  # noqa: TRY400 - the case that is tested
+    logger.error("none", exc_info=True)  # noqa: LOG014 - the case that is tested
     logger.error("made", exc_info=KeyError())
     logger.error("object", exc_info=ValueError(["a"], 2))
 

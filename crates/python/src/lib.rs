@@ -21,8 +21,8 @@ mod engine;
 mod error;
 mod gateway;
 mod load;
-mod metric;
 mod log;
+mod metric;
 mod otlp;
 mod resource;
 mod send;
@@ -49,8 +49,9 @@ mod _native {
     #[pymodule_export]
     use crate::load::{LoadRun, LoadSink, LoadTemplate};
     #[pymodule_export]
-    use crate::metric::{Adder, InstrumentCore, MetricStorage, Recorder, Setter};
     use crate::log::{LogRecorder, Logger, LoggingBridge};
+    #[pymodule_export]
+    use crate::metric::{Adder, InstrumentCore, MetricStorage, Recorder, Setter};
     #[pymodule_export]
     use crate::otlp::{
         count, detect, edit_attribute, from_json, merge, reject_invalid, split_by_bytes,

@@ -87,7 +87,10 @@ impl LoggingBridge {
     fn handle(&self, record: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = record.py();
         let filters = self.handler.bind(py).getattr(intern!(py, "filters"))?;
-        if filters.cast_exact::<PyList>().is_ok_and(|filters| filters.is_empty()) {
+        if filters
+            .cast_exact::<PyList>()
+            .is_ok_and(PyListMethods::is_empty)
+        {
             self.emit(record)?;
             return Ok(true);
         }
@@ -208,19 +211,23 @@ impl LoggingBridge {
     ) -> PyResult<Record<'py>> {
         let py = record.py();
         let event_name = take_event_name(&mut read)?;
-        let level = read.field(Field::Level).map_or(Ok(0), |level| level.extract::<i64>());
-        let created = read.field(Field::Created).map_or(Ok(0.0), |created| created.extract::<f64>());
+        let level = read
+            .field(Field::Level)
+            .and_then(|level| level.extract().ok());
+        let created = read.field(Field::Created);
+        let created: Option<f64> = created.and_then(|created| created.extract().ok());
         Ok(Record {
-            // As upstream computes it.
-            time: (created? * 1e9) as u64,
+            time: created.map_or(0, unix_nano),
             observed_time: now_unix_nano(),
-            severity_number: severity::of_level(level?),
-            severity_text: read.field(Field::LevelName).map_or(Ok(None), severity_text)?,
+            severity_number: severity::of_level(level.unwrap_or(0)),
+            severity_text: read
+                .field(Field::LevelName)
+                .map_or(Ok(None), severity_text)?,
             body: self.body(record, &read)?,
             attributes: self.attributes(py, &read, limits)?,
             dropped: 0,
             event_name,
-            correlation: context::current_span_context(py).into(),
+            correlation: context::span_ids(py, None).unwrap_or(None).into(),
         })
     }
 
@@ -249,7 +256,8 @@ impl LoggingBridge {
         if let Some(info) = read.field(Field::ExceptionInfo)
             && info.is_truthy()?
         {
-            let describe = DESCRIBE.import(py, "millrace.sdk.logs.exceptions", "logged_exception")?;
+            let describe =
+                DESCRIBE.import(py, "millrace.sdk.logs.exceptions", "logged_exception")?;
             attributes::each_pair(&describe.call1((info,))?, put)?;
         }
         Ok(attributes)
@@ -264,8 +272,8 @@ impl LoggingBridge {
         let py = record.py();
         let formatter = self.handler.bind(py).getattr(intern!(py, "formatter"))?;
         if !formatter.is_none() {
-            let formatted = self.handler.bind(py).call_method1("format", (record,));
-            return or_template(py, formatted, read);
+            let text = self.handler.bind(py).call_method1("format", (record,));
+            return or_template(py, text, read);
         }
         let Some(message) = read.field(Field::Message) else {
             return Ok(None);
@@ -278,7 +286,7 @@ impl LoggingBridge {
             return if is_value(message) {
                 record::body(message)
             } else {
-                Ok(Some(message.str()?.into_any()))
+                or_template(py, message.str().map(Bound::into_any), read)
             };
         }
         if !is_plain(record)? {
@@ -352,6 +360,16 @@ fn or_template<'py>(
             None => Ok(None),
         },
     }
+}
+
+/// Seconds since 1970 in nanoseconds, as upstream computes them.
+#[inline]
+#[expect(
+    clippy::cast_sign_loss,
+    reason = "a time before 1970 cannot be written: it becomes 0, which is none"
+)]
+fn unix_nano(seconds: f64) -> u64 {
+    (seconds * 1e9) as u64
 }
 
 /// Whether the record formats its message as `logging` does.

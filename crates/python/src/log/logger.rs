@@ -5,10 +5,10 @@ use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
 
-use super::recorder::LogRecorder;
 use super::record::{self, Correlation, Record};
+use super::recorder::LogRecorder;
 use super::severity;
-use crate::attributes::{self, Attributes};
+use crate::attributes;
 use crate::trace::{encoded_scope, now_unix_nano};
 use crate::{complaint, context};
 
@@ -121,7 +121,9 @@ impl Logger {
             question.set_item("instrumentation_scope", &self.instrumentation_scope)?;
             question.set_item("severity_number", severity_number)?;
             question.set_item("event_name", event_name)?;
-            let answer = processor.bind(py).call_method("enabled", (), Some(&question))?;
+            let answer = processor
+                .bind(py)
+                .call_method("enabled", (), Some(&question))?;
             answer.is_truthy()
         };
         complaint::settle(py, asked(), || true)
@@ -236,10 +238,10 @@ fn emit_said<'py>(logger: &Bound<'py, Logger>, said: &Said<'_, 'py>) -> PyResult
         severity_number: said.severity_number.map_or(0, severity::of_object),
         severity_text: text(said.severity_text)?,
         body: said.body.map_or(Ok(None), record::body)?,
-        attributes: Attributes::from_mapping(said.attributes, &recorder.limits)?,
+        attributes: record::attributes(py, said.attributes, &recorder.limits)?,
         dropped: 0,
         event_name: text(said.event_name)?,
-        correlation: said.correlation(py)?,
+        correlation: said.correlation(py),
     };
     if let Some(exception) = said.exception {
         this.add_exception(&mut read, exception)?;
@@ -250,15 +252,11 @@ fn emit_said<'py>(logger: &Bound<'py, Logger>, said: &Said<'_, 'py>) -> PyResult
 
 impl<'py> Said<'_, 'py> {
     /// An empty context is no context: upstream's API has it so.
-    fn correlation(&self, py: Python<'py>) -> PyResult<Correlation> {
-        let context = match self.context {
-            Some(context) if context.is_truthy()? => context,
-            _ => return Ok(context::current_span_context(py).into()),
-        };
-        Ok(match context::span_in(py, Some(context), None)? {
-            Some(span) => context::ids_of(&span)?.into(),
-            None => Correlation::Nothing,
-        })
+    fn correlation(&self, py: Python<'py>) -> Correlation {
+        let given = |context: &&&Bound<'_, PyAny>| context.is_truthy().unwrap_or(false);
+        let context = self.context.as_ref().filter(given);
+        let ids = context::span_ids(py, context.copied());
+        ids.unwrap_or(None).into()
     }
 
     fn to_keywords(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {

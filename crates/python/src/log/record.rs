@@ -9,6 +9,7 @@ use pyo3::types::PyString;
 use super::severity;
 use crate::attributes::{AttributeLimits, Attributes};
 use crate::clean::{self, ValueLimits};
+use crate::complaint;
 use crate::trace::{SpanIds, now_unix_nano};
 use crate::value::EncodedObject;
 
@@ -60,10 +61,7 @@ impl<'py> Record<'py> {
             severity_number: severity::of_object(&record.getattr("severity_number")?),
             severity_text: text(&record.getattr("severity_text")?)?,
             body: body(&record.getattr("body")?)?,
-            attributes: Attributes::from_mapping(
-                Some(&attributes).filter(|given| !given.is_none()),
-                limits,
-            )?,
+            attributes: self::attributes(record.py(), Some(&attributes), limits)?,
             dropped: match attributes.getattr_opt("dropped")? {
                 Some(dropped) => dropped.extract().unwrap_or(0),
                 None => 0,
@@ -119,7 +117,11 @@ impl<'py> Record<'py> {
 impl Correlation {
     /// The ids of an API's `LogRecord`; those that are not valid are nothing (conformance D1).
     fn of_api(record: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let number = |name: &str| record.getattr(name).map(|id| id.extract::<u128>().unwrap_or(0));
+        let number = |name: &str| {
+            record
+                .getattr(name)
+                .map(|id| id.extract::<u128>().unwrap_or(0))
+        };
         let (trace_id, span_id) = (number("trace_id")?, number("span_id")?);
         let flags = number("trace_flags")? as u8;
         let trace_id = trace_id.to_be_bytes();
@@ -135,6 +137,18 @@ impl Correlation {
     }
 }
 
+/// Attributes that were given, or none where they are no mapping: that does not cost the record.
+#[inline]
+pub(super) fn attributes(
+    py: Python<'_>,
+    given: Option<&Bound<'_, PyAny>>,
+    limits: &AttributeLimits,
+) -> PyResult<Attributes> {
+    let given = given.filter(|given| !given.is_none());
+    let attributes = Attributes::from_mapping(given, limits);
+    complaint::settle(py, attributes, Attributes::default)
+}
+
 /// A time in nanoseconds since 1970; `None` where there is none, or none that can be written.
 #[inline]
 pub(super) fn time(time: &Bound<'_, PyAny>) -> Option<u64> {
@@ -147,7 +161,7 @@ pub(super) fn text<'py>(text: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, 
     match text.cast::<PyString>() {
         Ok(text) => Ok(Some(text.clone())),
         Err(_) if text.is_none() => Ok(None),
-        Err(_) => text.str().map(Some),
+        Err(_) => complaint::settle(text.py(), text.str().map(Some), || None),
     }
 }
 

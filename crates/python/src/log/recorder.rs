@@ -79,8 +79,7 @@ impl LogRecorder {
     /// Whether anybody wants records.
     #[inline]
     pub(super) fn is_recording(&self) -> bool {
-        self.is_open.load(Ordering::Relaxed)
-            && (self.buffer.is_some() || self.has_processor())
+        self.is_open.load(Ordering::Relaxed) && (self.buffer.is_some() || self.has_processor())
     }
 
     #[inline]

@@ -1,6 +1,7 @@
 """The slower ways of a log record, called by native code: past processors, and through loggers that are not ours."""
 
 import logging
+from collections.abc import Mapping
 from contextvars import ContextVar
 from functools import partial
 from itertools import islice
@@ -40,14 +41,16 @@ def show(
     if processor is not None:
         try:
             processor.on_emit(writable)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever a processor does
             _log.exception("The log record processor %s failed", type(processor).__name__)
     return writable
 
 
 def _within_limits(record: LogRecord, logger: "_native.Logger") -> ReadWriteLogRecord:
-    """Keep the first attributes, as without processors: the class by itself, which is upstream's, keeps the last ones."""
-    attributes, most = record.attributes or {}, logger.limits.max_log_record_attributes
+    """Keep the first attributes, as without processors; the class by itself keeps the last ones, as upstream's does."""
+    attributes = record.attributes if isinstance(record.attributes, Mapping) else {}
+    record.attributes = attributes
+    most = logger.limits.max_log_record_attributes
     over = 0 if most is None else max(0, len(attributes) - most)
     if over:
         record.attributes = dict(islice(attributes.items(), most))
@@ -76,7 +79,11 @@ def emit_foreign(logger: "Logger", **said: Any) -> None:  # noqa: ANN401 - the a
         logger.emit(log_record(**said))
 
 
-def log_record(*, severity_number: "SeverityNumber | int | None" = None, **said: Any) -> LogRecord:  # noqa: ANN401 - as above
+def log_record(
+    *,
+    severity_number: "SeverityNumber | int | None" = None,
+    **said: Any,  # noqa: ANN401 - as above
+) -> LogRecord:
     """Return the API's object for the arguments of `emit`."""
     if isinstance(severity_number, int):
         severity_number = SeverityNumber(severity_number)
@@ -110,7 +117,9 @@ def _add_exception(record: LogRecord) -> None:
     described: dict[str, Any] = emitted_exception(record.exception)
     attributes = record.attributes
     if isinstance(attributes, BoundedAttributes):
-        bounded = BoundedAttributes(attributes.maxlen, attributes, immutable=False, max_value_len=attributes.max_value_len)
+        bounded = BoundedAttributes(
+            attributes.maxlen, attributes, immutable=False, max_value_len=attributes.max_value_len
+        )
         bounded.dropped = attributes.dropped
         for key in described.keys() - bounded.keys():
             bounded[key] = described[key]

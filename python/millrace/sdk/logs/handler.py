@@ -38,7 +38,7 @@ class LoggingHandler(logging.Handler):
         self._bridge = _native.LoggingBridge(self, self._logger_provider, log_code_attributes)
         kind = type(self)
         if kind.handle is logging.Handler.handle and kind.emit is LoggingHandler.emit:
-            # `logging` calls it straight: a lock and two calls less. A subclass that overrides either is called as ever.
+            # `logging` calls it straight: a lock and two calls less. A subclass that overrides one is called as ever.
             self.__dict__["handle"] = self._bridge.handle
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -72,7 +72,7 @@ def install(
 ) -> LoggingHandler:
     """Attach a handler to the root logger; a second call returns the first one's.
 
-    It stays there through `logging.config.dictConfig`, `fileConfig` and `basicConfig`, which replace the others, and until
+    It stays there through `logging.config.dictConfig`, `fileConfig` and `basicConfig`, which replace the others, until
     `uninstall` is called; `basicConfig` does what it would do without it.
 
     Args:
@@ -85,8 +85,8 @@ def install(
             root = logging.getLogger()
             _Installed.handler = LoggingHandler(level, logger_provider, log_code_attributes)
             root.addHandler(_Installed.handler)
-            # What configures logging takes handlers away one by one. Wrapping those functions would need logging.config,
-            # which is 5 ms of imports, and would miss everybody who has imported them by name.
+            # What configures logging takes handlers away one by one. Wrapping those functions would need logging.config
+            # to be imported, and would miss everybody who has imported them by name.
             root.__dict__["removeHandler"] = _remove_other
             logging.basicConfig = _basic_config
         return _Installed.handler

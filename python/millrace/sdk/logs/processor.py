@@ -4,6 +4,7 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor, wait
+from functools import partial
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class SynchronousMultiLogRecordProcessor(LogRecordProcessor):
 
     def on_emit(self, log_record: "ReadWriteLogRecord") -> None:  # noqa: D102 - as in the parent
         for processor in self._log_record_processors:
-            _guard(processor, lambda one=processor: one.on_emit(log_record))
+            _guard(processor, partial(processor.on_emit, log_record))
 
     def enabled(  # noqa: D102 - as in the parent
         self,
@@ -118,7 +119,7 @@ class ConcurrentMultiLogRecordProcessor(SynchronousMultiLogRecordProcessor):
 
     def _all(self, call: "Callable[[LogRecordProcessor], object]") -> None:
         processors = self._log_record_processors
-        wait([self._executor.submit(_guard, one, lambda one=one: call(one)) for one in processors])
+        wait([self._executor.submit(_guard, one, partial(call, one)) for one in processors])
 
     def on_emit(self, log_record: "ReadWriteLogRecord") -> None:  # noqa: D102 - as in the parent
         self._all(lambda processor: processor.on_emit(log_record))
@@ -135,5 +136,5 @@ class ConcurrentMultiLogRecordProcessor(SynchronousMultiLogRecordProcessor):
 def _guard(processor: LogRecordProcessor, call: "Callable[[], object]") -> None:
     try:
         call()
-    except Exception:
+    except Exception:  # noqa: BLE001 - whatever a processor does
         _log.exception("The log record processor %s failed", type(processor).__name__)

@@ -50,7 +50,7 @@ class Logger(_native.Logger):
         log_record_limits: By default what the environment says.
     """
 
-    def __new__(  # noqa: PLR0913 - upstream's own
+    def __new__(
         cls,
         resource: "AnyResource",
         multi_log_record_processor: LogRecordProcessor,
@@ -72,7 +72,8 @@ class Logger(_native.Logger):
 
     @property
     def _instrumentation_scope(self) -> InstrumentationScope:
-        return self.instrumentation_scope
+        scope: InstrumentationScope = self.instrumentation_scope
+        return scope
 
     def _is_enabled(self) -> bool:
         return self.is_enabled
@@ -97,7 +98,7 @@ class LoggerProvider(_logs.LoggerProvider):
         log_record_limits: The limits of records; by default what the environment says.
     """
 
-    def __init__(  # noqa: PLR0913 - upstream's own
+    def __init__(
         self,
         resource: "AnyResource | None" = None,
         shutdown_on_exit: bool = True,  # noqa: FBT001, FBT002 - upstream's own
@@ -189,7 +190,8 @@ class LoggerProvider(_logs.LoggerProvider):
 
     def _set_buffer_resource(self) -> None:
         if self._buffer is not None:
-            self._buffer.set_resource(self._resource.attributes, self._resource.schema_url or "")
+            attributes: Any = self._resource.attributes
+            self._buffer.set_resource(attributes, self._resource.schema_url or "")
 
     def _set_logger_configurator(self, *, logger_configurator: _Configurator) -> None:
         """Have `logger_configurator` decide about all loggers, those that exist and those that come."""
@@ -203,6 +205,6 @@ class LoggerProvider(_logs.LoggerProvider):
             return LoggerConfig.default()
         try:
             return self._logger_configurator(scope)
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever a configurator does
             _log.exception("The logger configurator failed for the scope %r: the logger is enabled", scope.name)
             return LoggerConfig.default()

@@ -118,7 +118,7 @@ class ReadableLogRecord:
 
     def to_json(self, indent: int | None = 4) -> str:
         """Return it as JSON text; bytes are written in base64."""
-        record = self.log_record
+        record: Any = self.log_record
         content = {
             "body": record.body,
             "severity_number": None if record.severity_number is None else record.severity_number.value,

@@ -3,8 +3,14 @@
 import logging
 from typing import TYPE_CHECKING
 
-from opentelemetry.context import _ON_EMIT_RECURSION_COUNT_KEY, _SUPPRESS_INSTRUMENTATION_KEY
-from opentelemetry.context import attach, detach, get_value, set_value
+from opentelemetry.context import (
+    _ON_EMIT_RECURSION_COUNT_KEY,
+    _SUPPRESS_INSTRUMENTATION_KEY,
+    attach,
+    detach,
+    get_value,
+    set_value,
+)
 
 from millrace.sdk.logs.export.readable import readable
 from millrace.sdk.logs.processor import LogRecordProcessor
@@ -45,7 +51,7 @@ class SimpleLogRecordProcessor(LogRecordProcessor):
         token = attach(set_value(_SUPPRESS_INSTRUMENTATION_KEY, True, context))  # noqa: FBT003 - the API's own
         try:
             self._exporter.export((readable(log_record),))
-        except Exception:
+        except Exception:  # noqa: BLE001 - whatever an exporter does
             _log.exception("Exception while exporting logs.")
         finally:
             detach(token)
