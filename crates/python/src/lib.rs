@@ -21,6 +21,7 @@ mod engine;
 mod error;
 mod gateway;
 mod load;
+mod log;
 mod metric;
 mod otlp;
 mod resource;
@@ -47,6 +48,8 @@ mod _native {
     use crate::gateway::Gateway;
     #[pymodule_export]
     use crate::load::{LoadRun, LoadSink, LoadTemplate};
+    #[pymodule_export]
+    use crate::log::{LogRecorder, Logger, LoggingBridge};
     #[pymodule_export]
     use crate::metric::{Adder, InstrumentCore, MetricStorage, Recorder, Setter};
     #[pymodule_export]

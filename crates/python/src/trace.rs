@@ -13,7 +13,7 @@ mod tracer;
 
 pub(crate) use ids::SpanIds;
 pub(crate) use non_recording::NonRecordingSpan;
-pub(crate) use recorder::SpanRecorder;
+pub(crate) use recorder::{SpanRecorder, encoded_scope};
 pub(crate) use scope::SpanScope;
 pub(crate) use span::Span;
-pub(crate) use tracer::Tracer;
+pub(crate) use tracer::{Tracer, now_unix_nano};

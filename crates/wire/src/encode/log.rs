@@ -59,6 +59,13 @@ impl<'a> LogEncoder<'a> {
         self
     }
 
+    /// In which trace it happened, where the span is not known, and the trace flags.
+    pub fn trace(&mut self, trace_id: &[u8; 16], flags: u32) -> &mut Self {
+        push_fixed32(self.out, 8, flags);
+        push_delimited(self.out, 9, trace_id);
+        self
+    }
+
     /// The name that makes it an event.
     pub fn event_name(&mut self, name: &str) -> &mut Self {
         push_text(self.out, 12, name);
