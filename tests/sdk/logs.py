@@ -22,7 +22,7 @@ __all__ = ["attributes_of", "logged", "logs_of", "native_handler", "native_logs"
 Program = Callable[[ApiLoggerProvider], object]
 
 
-def provider_with_buffer(**settings: Any) -> tuple[LoggerProvider, _native.Buffer]:  # noqa: ANN401 - passed on
+def provider_with_buffer(**settings: Any) -> tuple[LoggerProvider, _native.Buffer]:
     """A native provider and the buffer its records go to."""
     buffer = _native.Buffer(64 << 20)
     settings.setdefault("resource", Resource({"service.name": "shop"}))
@@ -40,7 +40,7 @@ def logs_of(buffer: _native.Buffer) -> list[Any]:
     ]
 
 
-def attributes_of(record: Any) -> dict[str, Any]:  # noqa: ANN401 - a message of the oracle
+def attributes_of(record: Any) -> dict[str, Any]:
     """The attributes of a message, as plain values."""
     return {
         pair.key: getattr(pair.value, pair.value.WhichOneof("value") or "string_value") for pair in record.attributes
@@ -65,7 +65,7 @@ def logged(handler: logging.Handler | None = None, name: str = "shop.cart") -> I
 
 
 @contextmanager
-def native_handler(**options: Any) -> Iterator[tuple[logging.Logger, _native.Buffer, LoggingHandler]]:  # noqa: ANN401 - passed on
+def native_handler(**options: Any) -> Iterator[tuple[logging.Logger, _native.Buffer, LoggingHandler]]:
     """A logger of `logging` whose records go to a buffer."""
     provider, buffer = provider_with_buffer()
     handler = LoggingHandler(logger_provider=provider, **options)
@@ -73,14 +73,14 @@ def native_handler(**options: Any) -> Iterator[tuple[logging.Logger, _native.Buf
         yield logger, buffer, handler
 
 
-def native_logs(program: Program, **settings: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - passed on
+def native_logs(program: Program, **settings: Any) -> list[dict[str, Any]]:
     """What our SDK sends for a program."""
     provider, buffer = provider_with_buffer(**settings)
     program(provider)
     return _comparable(_drained(buffer))
 
 
-def stock_logs(program: Program, **settings: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - passed on
+def stock_logs(program: Program, **settings: Any) -> list[dict[str, Any]]:
     """What the stock SDK sends for the same program."""
     exporter = InMemoryLogRecordExporter()  # type: ignore[no-untyped-call]
     settings.setdefault("resource", StockResource({"service.name": "shop"}))

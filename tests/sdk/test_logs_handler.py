@@ -156,7 +156,7 @@ def test_what_is_logged_while_a_record_is_made_is_dropped_and_counted() -> None:
 
 def test_what_an_exporter_logs_about_a_record_is_dropped_and_counted() -> None:
     class Talkative(InMemoryLogRecordExporter):
-        def export(self, batch: Any) -> Any:  # noqa: ANN401 - of either SDK, or none
+        def export(self, batch: Any) -> Any:
             logger.info("exporting")
             return super().export(batch)
 
@@ -175,7 +175,7 @@ def test_another_context_logs_while_a_processor_works() -> None:
     """What a greenlet or a task of the same thread logs meanwhile is not dropped."""
 
     class Switching(InMemoryLogRecordExporter):
-        def export(self, batch: Any) -> Any:  # noqa: ANN401 - of either SDK, or none
+        def export(self, batch: Any) -> Any:
             if batch[0].log_record.body == "first":
                 empty.run(logger.info, "second")
             return super().export(batch)
@@ -224,7 +224,7 @@ NASTY = [Hostile(), cycle(), deep(), "\ud800", float("nan"), 2**70, {Hostile: 1}
 
 
 @pytest.mark.parametrize("value", NASTY, ids=[str(number) for number in range(len(NASTY))])
-def test_nasty_objects_never_raise_and_never_cost_the_record(value: Any) -> None:  # noqa: ANN401 - of either SDK, or none
+def test_nasty_objects_never_raise_and_never_cost_the_record(value: Any) -> None:
     with native_handler() as (logger, buffer, _):
         logger.info("extra", extra={"value": value})
         logger.info("argument %s", value)
@@ -239,7 +239,7 @@ def test_nasty_objects_never_raise_and_never_cost_the_record(value: Any) -> None
         assert body in sent
 
 
-def handler_free_logger(buffer: Any) -> Any:  # noqa: ANN401 - of either SDK, or none
+def handler_free_logger(buffer: Any) -> Any:
     """A logger of OpenTelemetry on the same buffer."""
     return LoggerProvider(shutdown_on_exit=False, _buffer=buffer).get_logger("direct")
 

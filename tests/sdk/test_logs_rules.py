@@ -22,7 +22,7 @@ from tests.sdk.logs import attributes_of, logs_of, provider_with_buffer
 class Editing(LogRecordProcessor):
     """Does something with each record."""
 
-    def __init__(self, edit: Any) -> None:  # noqa: ANN401 - of either SDK, or none
+    def __init__(self, edit: Any) -> None:
         self._edit = edit
 
     def on_emit(self, log_record: ReadWriteLogRecord) -> None:
@@ -31,7 +31,7 @@ class Editing(LogRecordProcessor):
     def shutdown(self) -> None:
         pass
 
-    def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: ARG002 - as in the parent
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
         return True
 
 
@@ -121,7 +121,7 @@ def test_a_processor_that_fails_costs_neither_the_record_nor_the_next_processor(
 
 @pytest.mark.parametrize("processor", [SimpleLogRecordProcessor, BatchLogRecordProcessor])
 @pytest.mark.parametrize("stock", [StockSimpleProcessor, StockBatchProcessor])
-def test_upstreams_processors_and_exporters_get_what_ours_get(processor: Any, stock: Any) -> None:  # noqa: ANN401 - of either SDK, or none
+def test_upstreams_processors_and_exporters_get_what_ours_get(processor: Any, stock: Any) -> None:
     ours: Any = InMemoryLogRecordExporter()
     theirs: Any = StockMemoryExporter()  # type: ignore[no-untyped-call]
     provider, buffer = provider_with_buffer()

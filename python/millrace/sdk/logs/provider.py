@@ -15,7 +15,7 @@ from millrace.sdk.environment_variables import OTEL_SDK_DISABLED
 from millrace.sdk.instrumentation import InstrumentationScope
 from millrace.sdk.logs.limits import LogRecordLimits
 from millrace.sdk.logs.processor import LogRecordProcessor, SynchronousMultiLogRecordProcessor
-from millrace.sdk.trace.runtime_context import install_runtime_context
+from millrace.sdk.runtime_context import install_runtime_context
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes

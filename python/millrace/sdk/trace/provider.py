@@ -11,10 +11,10 @@ from millrace import _native
 from millrace.sdk import environment, resources
 from millrace.sdk.environment_variables import OTEL_SDK_DISABLED
 from millrace.sdk.instrumentation import InstrumentationScope
+from millrace.sdk.runtime_context import install_runtime_context
 from millrace.sdk.trace.id_generator import RandomIdGenerator
 from millrace.sdk.trace.limits import SpanLimits
 from millrace.sdk.trace.processor import SpanProcessor, SynchronousMultiSpanProcessor
-from millrace.sdk.runtime_context import install_runtime_context
 from millrace.sdk.trace.sampling import sampler_from_environment
 from millrace.sdk.trace.upstream import stand_in
 

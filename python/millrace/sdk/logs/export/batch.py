@@ -30,7 +30,7 @@ class BatchLogRecordProcessor(LogRecordProcessor):
         ValueError: A number is not positive, or a batch is larger than the queue.
     """
 
-    def __init__(  # noqa: PLR0913 - upstream's own
+    def __init__(
         self,
         exporter: "LogRecordExporter",
         schedule_delay_millis: float | None = None,
