@@ -411,8 +411,15 @@ def _get_process_dependent_resource() -> Resource:
     return get_aggregated_resources(dependent, Resource.get_empty())
 
 
+_detected_in = os.getpid()
+
+
 def detect_after_fork() -> None:
     """Find out, once in a forked child, what is other than in its parent; :func:`for_this_process` applies it."""
+    global _detected_in  # noqa: PLW0603 - one process has one answer
+    if _detected_in == os.getpid():
+        return
+    _detected_in = os.getpid()
     before = dict(_process_dependent)
     now = _get_process_dependent_resource().attributes
     _replaced_by_fork[:] = [(before[name], value, name) for name, value in now.items() if name in before]
