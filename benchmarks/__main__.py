@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import core, network_io, readme, report
+from benchmarks import core, network_io, readme, recorder, report
 from benchmarks.gateways import PEERS
 from benchmarks.machine import ROOT
 
@@ -19,13 +19,13 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 def main() -> int:
     """Parse the command line and do it."""
-    suites: dict[str, Callable[..., dict[str, Any]]] = {core.NAME: core.run, network_io.NAME: network_io.run}
+    suites: dict[str, Callable[..., dict[str, Any]]] = {suite.NAME: suite.run for suite in (core, network_io, recorder)}
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     measure = commands.add_parser("run", help="measure one suite or all, then render")
     measure.add_argument("suite", nargs="?", choices=sorted(suites), help="the suite; all unless given")
     measure.add_argument("--quick", action="store_true", help="one short run of each: to try, not to publish")
-    measure.add_argument("--peers", nargs="*", choices=sorted(PEERS), default=sorted(PEERS), help="whom to compare")
+    measure.add_argument("--peers", nargs="*", choices=sorted(PEERS), default=sorted(PEERS), help="gateways to compare")
     measure.add_argument(
         "--patience", type=float, default=20.0, metavar="S", help="wait so long for a quiet machine, and repeat (20)"
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
 Trial = dict[str, Any]
 
@@ -19,6 +19,11 @@ class Spread:
     median: float
     least: float
     most: float
+
+
+def spread_of(values: Sequence[float]) -> Spread | None:
+    """Return the spread of these; `None` where there are none."""
+    return Spread(statistics.median(values), min(values), max(values)) if values else None
 
 
 class NetworkResults:
@@ -48,7 +53,7 @@ class NetworkResults:
         """Return the spread of one figure; a dot reaches into a group, as in `latency_ms.p99`."""
         group, _, name = figure.rpartition(".")
         values = [trial[group][name] if group else trial[name] for trial in self.of(scenario, gateway)]
-        return Spread(statistics.median(values), min(values), max(values)) if values else None
+        return spread_of(values)
 
     def median(self, scenario: str, gateway: str, figure: str) -> float | None:
         """Return the median of one figure; `None` where it was not measured."""

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.figures import NetworkResults
-from benchmarks.report import table
+from benchmarks.markdown import table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

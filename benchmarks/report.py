@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import bars, plots
-from benchmarks.figures import NetworkResults, Spread
+from benchmarks import bars, plots, recorder_report
+from benchmarks.figures import NetworkResults
+from benchmarks.markdown import bar_table, machine_line, show, table
 from benchmarks.network_io import RATE_SPANS_PER_S, SATURATION
 from benchmarks.noise import QUIET_SHARE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
 HEAD = """# Benchmarks
 
 <!-- Written by `python -m benchmarks render` from benchmarks/results/. Change those by measuring, this not by hand. -->
 
-`make bench` measures all of this anew. Each figure is the median of the runs, the gateways in turn within each run;
+`make bench` measures all of this anew. Each figure is the median of the runs, those compared in turn within each run;
 in brackets the least and the most.
 """
 
@@ -54,39 +55,16 @@ def write(results: Mapping[str, Any], folder: Path) -> None:
     parts = [HEAD]
     if "network_io" in results:
         parts += _network(results["network_io"], folder)
+    if "recorder" in results:
+        parts += recorder_report.part(results["recorder"])
     if "core" in results:
         parts += _core(results["core"])
     (folder / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a Markdown table; all columns but the first are numbers."""
-    lines = [f"| {' | '.join(head)} |", f"|---|{'---:|' * (len(head) - 1)}"]
-    lines += [f"| {' | '.join(row)} |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
-def _machine(results: Mapping[str, Any]) -> str:
-    machine = results["machine"]
-    versions = "".join(f", {name} {version}" for name, version in results.get("versions", {}).items())
-    changed = " with changes not yet committed" if machine["modified"] else ""
-    quick = " **A quick trial, not a measurement: one short run each.**" if results["quick"] else ""
-    return (
-        f"Measured {machine['measured_at']} at commit {machine['commit']}{changed} on {machine['cores']} cores of "
-        f"{machine['cpu']}, {machine['memory_gib']} GiB, {machine['system']}; load average before: "
-        f"{machine['load_before']}. Python {machine['python']}, Rust {machine['rust']}, Go {machine['go']}{versions}."
-        f"{quick}\n"
-    )
-
-
-def _bars(found: Iterable[bars.Bar]) -> str:
-    rows = [f"| {bar.what} | {bar.required} | {bar.measured} | {bar.verdict()} |" for bar in found]
-    return "\n".join(["| bar | required | measured | |", "|---|---|---|---|", *rows]) + "\n"
-
-
 def _network(kept: Mapping[str, Any], folder: Path) -> list[str]:
     results = NetworkResults(kept)
-    parts = ["## Gateway\n", _machine(kept), METHOD, "### Bars\n", _bars(bars.network(kept))]
+    parts = ["## Gateway\n", machine_line(kept), METHOD, "### Bars\n", bar_table(bars.network(kept))]
     parts += [f"Absent: {name}: {reason}\n" for name, reason in kept["absent"].items()]
     drawn = plots.draw(results, folder / "benchmarks")
     parts += [f"![{name}](benchmarks/{name}.svg)\n" for name in drawn]
@@ -138,7 +116,7 @@ def _columns(scenario: str) -> list[str]:
 
 def _row(results: NetworkResults, scenario: str, gateway: str) -> list[str]:
     def spread(figure: str, form: str, scale: float = 1.0) -> str:
-        return _show(results.spread(scenario, gateway, figure), form, scale)
+        return show(results.spread(scenario, gateway, figure), form, scale)
 
     def median(figure: str) -> float:
         return results.median(scenario, gateway, figure) or 0.0
@@ -160,13 +138,6 @@ def _row(results: NetworkResults, scenario: str, gateway: str) -> list[str]:
     return [gateway, *costs, memory, quantiles, f"{lost:,} / {doubled:,}"]
 
 
-def _show(spread: Spread | None, form: str, scale: float = 1.0) -> str:
-    if spread is None:
-        return ""
-    median, least, most = (form.format(value * scale) for value in (spread.median, spread.least, spread.most))
-    return median if least == most else f"{median} ({least} to {most})"
-
-
 def _beyond(results: NetworkResults) -> list[str]:
     """The table of rates up to twice saturation, and of a sink that fails."""
     names = sorted({trial["scenario"] for trial in results.trials if trial["scenario"].startswith("offered-")})
@@ -180,7 +151,7 @@ def _beyond(results: NetworkResults) -> list[str]:
         ]
         codes = sorted({code for run in runs for code in run.get("refused_requests", {})})
         refused = f"{counted[0]:,} ({', '.join(codes)})" if codes else "0"
-        memory = _show(results.spread(name, "millrace", "memory_peak_mib"), "{:.1f}")
+        memory = show(results.spread(name, "millrace", "memory_peak_mib"), "{:.1f}")
         lost = sum(run.get("lost_spans", 0) for run in runs)
         row = [name, f"{offered:,.0f}", f"{forwarded:,.0f}", refused, f"{counted[1]:,}", f"{lost:,}", memory]
         rows.append(row)
@@ -192,7 +163,7 @@ def _beyond(results: NetworkResults) -> list[str]:
 
 
 def _core(kept: Mapping[str, Any]) -> list[str]:
-    parts = ["## Wire code\n", _machine(kept), "### Bars of the wire code\n", _bars(bars.core(kept))]
+    parts = ["## Wire code\n", machine_line(kept), "### Bars of the wire code\n", bar_table(bars.core(kept))]
     for data in kept["data"]:
         size = f"{data['items']:,} items in {data['requests']:,} requests, {data['bytes'] / 1e6:.1f} MB"
         title = f"### {data['name']}: {size}\n"
