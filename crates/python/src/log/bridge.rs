@@ -146,7 +146,7 @@ impl LoggingBridge {
         let read = LoggingRecord::read(record)?;
         let logger = self.logger(py, read.field(Field::Name))?;
         let Ok(native) = logger.cast::<Logger>() else {
-            let made = self.log_record(record, read, &UNLIMITED)?;
+            let made = self.log_record(record, read, None)?;
             let keywords = keywords(py, &made)?;
             return Ok(Some(Rest { logger, keywords }));
         };
@@ -156,11 +156,11 @@ impl LoggingBridge {
         }
         let recorder = this.recorder.get();
         if recorder.has_processor() {
-            let made = self.log_record(record, read, &UNLIMITED)?;
+            let made = self.log_record(record, read, None)?;
             let keywords = keywords(py, &made)?;
             return Ok(Some(Rest { logger, keywords }));
         }
-        this.append(py, &self.log_record(record, read, &recorder.limits)?);
+        this.append(py, &self.log_record(record, read, Some(&recorder.limits))?);
         Ok(None)
     }
 
@@ -203,11 +203,12 @@ impl LoggingBridge {
         Ok(logger)
     }
 
+    /// What is written of a record; without limits, what is shown to Python: the logged object stays what it is.
     fn log_record<'py>(
         &self,
         record: &Bound<'py, PyAny>,
         mut read: LoggingRecord<'py>,
-        limits: &AttributeLimits,
+        limits: Option<&AttributeLimits>,
     ) -> PyResult<Record<'py>> {
         let py = record.py();
         let event_name = take_event_name(&mut read)?;
@@ -223,8 +224,8 @@ impl LoggingBridge {
             severity_text: read
                 .field(Field::LevelName)
                 .map_or(Ok(None), severity_text)?,
-            body: self.body(record, &read)?,
-            attributes: self.attributes(py, &read, limits)?,
+            body: self.body(record, &read, limits.is_none())?,
+            attributes: self.attributes(py, &read, limits.unwrap_or(&UNLIMITED))?,
             dropped: 0,
             event_name,
             correlation: context::span_ids(py, None).unwrap_or(None).into(),
@@ -268,6 +269,7 @@ impl LoggingBridge {
         &self,
         record: &Bound<'py, PyAny>,
         read: &LoggingRecord<'py>,
+        as_it_is: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = record.py();
         let formatter = self.handler.bind(py).getattr(intern!(py, "formatter"))?;
@@ -283,7 +285,9 @@ impl LoggingBridge {
             _ => None,
         };
         if arguments.is_none() && !message.is_instance_of::<PyString>() {
-            return if is_value(message) {
+            return if is_value(message) && as_it_is {
+                Ok(Some(message.clone()))
+            } else if is_value(message) {
                 record::body(message)
             } else {
                 or_template(py, message.str().map(Bound::into_any), read)
