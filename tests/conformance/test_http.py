@@ -411,7 +411,7 @@ UNREADABLE = {
     "another version": (400, b"POST /v1/traces HTTP/3.0\r\nHost: a\r\n\r\n"),
     "a head of 200 KiB": (431, b"POST /v1/traces HTTP/1.1\r\nX-A: " + b"a" * 200_000 + b"\r\n\r\n"),
     "a thousand headers": (431, b"POST /v1/traces HTTP/1.1\r\n" + b"A: b\r\n" * 1_000 + b"\r\n"),
-    "a path of 70 KiB": (414, b"POST /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"),
+    "a path of 70 KiB": (431, b"POST /" + b"a" * 70_000 + b" HTTP/1.1\r\nHost: a\r\n\r\n"),
 }
 
 

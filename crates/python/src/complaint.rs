@@ -2,7 +2,7 @@
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pyo3::exceptions::PyTypeError;
+use pyo3::exceptions::{PyException, PyTypeError};
 use pyo3::prelude::*;
 
 const LOGGER: &str = "millrace.sdk";
@@ -48,7 +48,8 @@ pub(crate) fn settle<T>(
 
 #[cold]
 fn report(py: Python<'_>, error: PyErr) -> PyResult<()> {
-    if STRICT.load(Ordering::Relaxed) {
+    // Ctrl-C and the end of the program are not about telemetry.
+    if STRICT.load(Ordering::Relaxed) || !error.is_instance_of::<PyException>(py) {
         return Err(error);
     }
     let class = error.get_type(py);
