@@ -9,7 +9,7 @@ DONE := .venv/done
 RUST := Cargo.toml Cargo.lock rust-toolchain.toml $(shell find crates -name '*.rs' -o -name Cargo.toml)
 PATHS := python tests examples benchmarks scripts
 
-.PHONY: help demo test lint format build wheel bench fuzz coverage clean
+.PHONY: help demo test upstream lint format build wheel bench fuzz coverage clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -20,6 +20,9 @@ demo: $(DONE)/native $(DONE)/demo ## build, start a gateway, send it a small sho
 test: $(DONE)/native $(DONE)/test ## build and run every test
 	cargo test --workspace --exclude millrace-python
 	$(BIN)/pytest
+
+upstream: $(DONE)/native $(DONE)/upstream ## run upstream's own tests over our SDK, and write docs/upstream-tests.md
+	$(BIN)/python scripts/upstream_tests.py
 
 lint: $(DONE)/native $(DONE)/lint ## format check, clippy, ruff, mypy, stubs, licences, generated code
 	cargo fmt --all --check
@@ -65,7 +68,7 @@ $(DONE)/venv: scripts/check_tools.sh
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	@mkdir -p $(DONE) && touch $@
 
-$(DONE)/build $(DONE)/demo $(DONE)/test $(DONE)/lint $(DONE)/bench: $(DONE)/%: pyproject.toml $(DONE)/venv
+$(DONE)/build $(DONE)/demo $(DONE)/test $(DONE)/upstream $(DONE)/lint $(DONE)/bench: $(DONE)/%: pyproject.toml $(DONE)/venv
 	$(BIN)/python -m pip install --quiet --group $*
 	@touch $@
 

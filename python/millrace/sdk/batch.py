@@ -53,7 +53,7 @@ class Batcher:
         """Items that found the queue full."""
         self._closed = False
         self._begin()
-        process.after_fork(self._begin)
+        process.after_fork_while_alive(self._begin)
 
     def _begin(self) -> None:
         """Start with nothing: what a forked child finds here is its parent's to deliver."""

@@ -7,11 +7,12 @@ import signal
 import sys
 from collections.abc import Callable
 from typing import Protocol
+from weakref import WeakMethod
 
 from millrace import _native
 from millrace.sdk import resources
 
-__all__ = ["Delivery", "after_fork", "at_exit", "at_sigterm"]
+__all__ = ["Delivery", "after_fork", "after_fork_while_alive", "at_exit", "at_sigterm"]
 
 _log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ class Delivery(Protocol):
         """Deliver what is held, within the same deadline, and record no more."""
 
 
-_in_child: list[Callable[[], None]] = []
+_in_child: list[Callable[[], Callable[[], None] | None]] = []
 
 
 def after_fork(then: Callable[[], None]) -> None:
@@ -37,7 +38,16 @@ def after_fork(then: Callable[[], None]) -> None:
 
     Together they are called in the order in which they were given.
     """
-    _in_child.append(then)
+    _register(lambda: then)
+
+
+def after_fork_while_alive(method: Callable[[], None]) -> None:
+    """Have a method called as by `after_fork`, without keeping its object alive: until nobody else does."""
+    _register(WeakMethod(method, _in_child.remove))
+
+
+def _register(refer: Callable[[], Callable[[], None] | None]) -> None:
+    _in_child.append(refer)
     if len(_in_child) == 1 and hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork)
 
@@ -46,8 +56,10 @@ def _after_fork() -> None:
     try:
         _native.after_fork_in_child()
         resources.detect_after_fork()
-        for then in _in_child:
-            then()
+        for refer in tuple(_in_child):
+            then = refer()
+            if then is not None:
+                then()
     except Exception:  # noqa: BLE001 - a forked child must live
         _log.exception("Telemetry of this forked process may be incomplete")
 

@@ -6,9 +6,7 @@ from millrace.sdk.trace.event import Event
 from millrace.sdk.trace.limits import SpanLimits
 from millrace.sdk.trace.processor import ConcurrentMultiSpanProcessor, SpanProcessor, SynchronousMultiSpanProcessor
 from millrace.sdk.trace.provider import TracerProvider
-
-ReadableSpan = Span
-"""A span that has ended is its own readable form."""
+from millrace.sdk.trace.readable import ReadableSpan
 
 __all__ = [
     "ConcurrentMultiSpanProcessor",

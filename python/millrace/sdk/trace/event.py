@@ -1,5 +1,6 @@
 """An event of a span, as exporters written in Python see it."""
 
+from time import time_ns
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -17,12 +18,18 @@ class Event:
     __slots__ = ("_attributes", "dropped_attributes", "name", "timestamp")
 
     def __init__(
-        self, name: str, attributes: "Mapping[str, AnyValue]", timestamp: int, dropped_attributes: int = 0
+        self,
+        name: str,
+        attributes: "Mapping[str, AnyValue] | None" = None,
+        timestamp: int | None = None,
+        dropped_attributes: int | None = None,
     ) -> None:
         self.name = name
-        self.timestamp = timestamp
-        self._attributes = attributes
-        self.dropped_attributes = dropped_attributes
+        self.timestamp = time_ns() if timestamp is None else timestamp
+        self._attributes: Mapping[str, AnyValue] = {} if attributes is None else attributes
+        self.dropped_attributes: int = (
+            getattr(attributes, "dropped", 0) if dropped_attributes is None else dropped_attributes
+        )
 
     @property
     def attributes(self) -> "Mapping[str, AnyValue]":

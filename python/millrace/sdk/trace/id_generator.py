@@ -28,13 +28,17 @@ class RandomIdGenerator(IdGenerator):
         """Return 64 random bits, not zero."""
         import random  # noqa: PLC0415 - 3 ms for the few who draw ids here
 
-        return random.getrandbits(64) or 1
+        while not (drawn := random.getrandbits(64)):
+            pass
+        return drawn
 
     def generate_trace_id(self) -> int:
         """Return 128 random bits, not zero."""
         import random  # noqa: PLC0415 - as above
 
-        return random.getrandbits(128) or 1
+        while not (drawn := random.getrandbits(128)):
+            pass
+        return drawn
 
     def is_trace_id_random(self) -> bool:
         """Return True."""

@@ -10,18 +10,19 @@ if TYPE_CHECKING:
     from opentelemetry.trace import SpanContext
 
     from millrace._native import Span
+    from millrace.sdk.trace.readable import ReadableSpan
 
 __all__ = ["span_json"]
 
 
-def span_json(span: "Span", indent: int | None = 4) -> str:
+def span_json(span: "Span | ReadableSpan", indent: int | None = 4) -> str:
     """Return `span` as JSON in the form of upstream's `ReadableSpan.to_json`."""
     status: dict[str, object] = {"status_code": span.status.status_code.name}
     if span.status.description:
         status["description"] = span.status.description
     content = {
         "name": span.name,
-        "context": _context(span.context),
+        "context": _context(span.context) if span.context else None,
         "kind": str(span.kind),
         "parent_id": f"0x{format_span_id(span.parent.span_id)}" if span.parent else None,
         "start_time": _time(span.start_time),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import trace
 
 from millrace import _native
-from millrace.sdk import environment, resources
+from millrace.sdk import environment, process, resources
 from millrace.sdk.environment_variables import OTEL_SDK_DISABLED
 from millrace.sdk.instrumentation import InstrumentationScope
 from millrace.sdk.runtime_context import install_runtime_context
@@ -78,6 +78,7 @@ class TracerProvider(trace.TracerProvider):
         self._tracers: dict[InstrumentationScope, _native.Tracer] = {}
         self._lock = threading.Lock()
         self._atexit_handler = atexit.register(self.shutdown) if shutdown_on_exit else None
+        process.after_fork_while_alive(self._in_child)
 
     @property
     def resource(self) -> "AnyResource":
@@ -128,6 +129,10 @@ class TracerProvider(trace.TracerProvider):
         self._resource = resource
         self._recorder.set_resource(resource)
         self._set_buffer_resource()
+
+    def _in_child(self) -> None:
+        self._lock = threading.Lock()
+        self.set_resource(resources.for_this_process(self._resource))
 
     def _set_buffer_resource(self) -> None:
         if self._buffer is not None:

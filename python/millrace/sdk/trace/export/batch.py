@@ -8,6 +8,8 @@ from millrace.sdk.batch import Batcher
 from millrace.sdk.trace.processor import SpanProcessor
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from millrace._native import Span
     from millrace.sdk.trace.export.exporter import SpanExporter
 
@@ -23,6 +25,7 @@ class BatchSpanProcessor(SpanProcessor):
         schedule_delay_millis: How long spans wait for others (`OTEL_BSP_SCHEDULE_DELAY`).
         max_export_batch_size: Spans of one call (`OTEL_BSP_MAX_EXPORT_BATCH_SIZE`).
         export_timeout_millis: How long `shutdown` waits (`OTEL_BSP_EXPORT_TIMEOUT`).
+        meter_provider: Not used; upstream has it, for metrics about the SDK.
 
     Raises:
         ValueError: A number is not positive, or a batch is larger than the queue.
@@ -35,16 +38,21 @@ class BatchSpanProcessor(SpanProcessor):
         schedule_delay_millis: float | None = None,
         max_export_batch_size: int | None = None,
         export_timeout_millis: float | None = None,
+        *,
+        meter_provider: object = None,  # noqa: ARG002
     ) -> None:
         self.span_exporter = span_exporter
         timeout_ms = _setting(export_timeout_millis, names.OTEL_BSP_EXPORT_TIMEOUT, 30000)
         self._timeout_s = timeout_ms / 1000
         self._batcher = Batcher(
-            self.span_exporter.export,
+            self._export,
             max_queue_size=int(_setting(max_queue_size, names.OTEL_BSP_MAX_QUEUE_SIZE, 2048)),
             schedule_delay_ms=_setting(schedule_delay_millis, names.OTEL_BSP_SCHEDULE_DELAY, 5000),
             max_export_batch_size=int(_setting(max_export_batch_size, names.OTEL_BSP_MAX_EXPORT_BATCH_SIZE, 512)),
         )
+
+    def _export(self, spans: "Sequence[Span]") -> object:
+        return self.span_exporter.export(spans)
 
     def on_end(self, span: "Span") -> None:  # noqa: D102 - as in the parent
         if span.context.trace_flags.sampled:

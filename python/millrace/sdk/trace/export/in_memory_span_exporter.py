@@ -1,6 +1,7 @@
 """Keeps spans in memory, for tests."""
 
 import threading
+from collections import deque
 from typing import TYPE_CHECKING
 
 from millrace.sdk.trace.export.exporter import SpanExporter, SpanExportResult
@@ -14,10 +15,14 @@ __all__ = ["InMemorySpanExporter"]
 
 
 class InMemorySpanExporter(SpanExporter):
-    """Collects what is exported."""
+    """Collects what is exported.
 
-    def __init__(self) -> None:
-        self._finished_spans: list[Span] = []
+    Args:
+        max_spans: How many are kept, the newest ones; by default all.
+    """
+
+    def __init__(self, max_spans: int | None = None) -> None:
+        self._finished_spans: deque[Span] = deque(maxlen=max_spans)
         self._stopped = False
         self._lock = threading.Lock()
 

@@ -17,9 +17,14 @@ _log = logging.getLogger(__name__)
 
 
 class SimpleSpanProcessor(SpanProcessor):
-    """Hands each sampled span to an exporter at once."""
+    """Hands each sampled span to an exporter at once.
 
-    def __init__(self, span_exporter: "SpanExporter") -> None:
+    Args:
+        span_exporter: Takes the spans.
+        meter_provider: Not used; upstream has it, for metrics about the SDK.
+    """
+
+    def __init__(self, span_exporter: "SpanExporter", *, meter_provider: object = None) -> None:  # noqa: ARG002
         self.span_exporter = span_exporter
 
     def on_end(self, span: "Span") -> None:  # noqa: D102 - as in the parent

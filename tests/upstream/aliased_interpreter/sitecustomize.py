@@ -1,0 +1,5 @@
+"""Puts our SDK in the place of upstream's in every interpreter that a test starts, the one of the tests included."""
+
+import aliased_sdk
+
+aliased_sdk.install()
