@@ -36,16 +36,18 @@ def main() -> int:
         default=[],
         help="these of network_io only; shown, neither kept nor rendered",
     )
+    measure.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each scenario of network_io (5)")
+    measure.add_argument("--seconds", type=float, default=5.0, metavar="S", help="how long each of them takes (5)")
     commands.add_parser("render", help="write docs/benchmarks.md and the README's table from the kept results")
     arguments = parser.parse_args(sys.argv[1:] or ["run"])
     if arguments.command == "run" and arguments.only:
-        network_io.run(
-            quick=arguments.quick, peers=arguments.peers, patience_s=arguments.patience, only=set(arguments.only)
-        )
+        chosen: dict[str, Any] = {"only": set(arguments.only), "effort": (arguments.runs, arguments.seconds)}
+        network_io.run(quick=arguments.quick, peers=arguments.peers, patience_s=arguments.patience, **chosen)
         return 0
     if arguments.command == "run":
         for name in [arguments.suite] if arguments.suite else sorted(suites):
-            keep(suites[name](quick=arguments.quick, peers=arguments.peers, patience_s=arguments.patience))
+            more: dict[str, Any] = {"effort": (arguments.runs, arguments.seconds)} if name == network_io.NAME else {}
+            keep(suites[name](quick=arguments.quick, peers=arguments.peers, patience_s=arguments.patience, **more))
     render()
     return 0
 

@@ -171,9 +171,17 @@ class Suite:
 
 
 def run(
-    *, quick: bool, peers: Sequence[str], patience_s: float, only: AbstractSet[str] = frozenset()
+    *,
+    quick: bool,
+    peers: Sequence[str],
+    patience_s: float,
+    only: AbstractSet[str] = frozenset(),
+    effort: tuple[int, float] = (5, 5.0),
 ) -> dict[str, Any]:
-    """Measure everything, or `only` these scenarios and what they build on; return the results as they are kept."""
+    """Measure everything, or `only` these scenarios and what they build on; return the results as they are kept.
+
+    `effort` is how many runs there are of each scenario, and how many seconds each takes.
+    """
     described = machine.describe()
     gateways: list[Gateway] = []
     versions: dict[str, str] = {}
@@ -186,7 +194,7 @@ def run(
             absent[gateway.name] = str(error)
             print(f"absent: {gateway.name}: {error}", file=sys.stderr)
     with Rig() as rig:
-        runs, seconds = (1, 2.0) if quick else (5, 5.0)
+        runs, seconds = (1, 2.0) if quick else effort
         suite = Suite(rig, gateways, runs, seconds, patience_s, only, trials=[])
         for name, (load, way) in (SATURATION | RATES).items():
             if suite.wants(name, *(LATENCIES if name == LATENCY_BASE else ())):
