@@ -264,7 +264,7 @@ def versions() -> dict[str, str]:
     from importlib.metadata import PackageNotFoundError, version
 
     found = {}
-    for name in (Millrace.name, Stock.name, "opentelemetry-instrumentation-fastapi", "fastapi", "ddtrace"):
+    for name in (Millrace.name, Stock.name, "opentelemetry-instrumentation-fastapi", "fastapi"):
         try:
             found[name] = version(name)
         except PackageNotFoundError:
