@@ -54,10 +54,15 @@ class Effort:
     rate_rounds: int
     rate_s: float
     latency_s: float
+    latency_runs: int
 
 
-FULL = Effort(rounds=5, seconds=1.0, flat_out_s={OURS: 10.0, STOCK: 3.0}, rate_rounds=3, rate_s=3.0, latency_s=3.0)
-QUICK = Effort(rounds=1, seconds=0.5, flat_out_s=dict.fromkeys(BOTH, 2.0), rate_rounds=1, rate_s=2.0, latency_s=2.0)
+FULL = Effort(
+    rounds=5, seconds=0.6, flat_out_s={OURS: 10.0, STOCK: 3.0}, rate_rounds=3, rate_s=3.0, latency_s=1.5, latency_runs=3
+)
+QUICK = Effort(
+    rounds=1, seconds=0.3, flat_out_s=dict.fromkeys(BOTH, 2.0), rate_rounds=1, rate_s=2.0, latency_s=1.0, latency_runs=1
+)
 
 
 @dataclass
@@ -87,6 +92,11 @@ class Suite:
             self.measure("sent-flat-out", sdk, run, {"seconds": seconds})
         if run < effort.rate_rounds:
             self.lossless(run, effort)
+        for _ in range(effort.latency_runs):
+            self.latency(run, effort)
+
+    def latency(self, run: int, effort: Effort) -> None:
+        """Measure an application beside both endpoints, in turn: many short runs, as the tail of one says little."""
         for sdk in BOTH:
             for name, behaviour in (("latency-healthy", {}), ("latency-hangs", HANGS)):
                 options = {"seconds": effort.latency_s}
