@@ -10,9 +10,9 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import machine, noise
-from benchmarks.recorder_figures import NONE, OURS, STOCK
-from benchmarks.recorder_sdks import versions
+from benchmarks import machine, noise, recorder_ddtrace
+from benchmarks.recorder_figures import DDTRACE, NONE, OURS, STOCK
+from benchmarks.recorder_sdks import AbsentError, versions
 from benchmarks.worker import Worker
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ IN_PROCESS: dict[str, tuple[str, ...]] = {
 }
 """Who is measured; `none` is the program without an SDK."""
 
-SENT_SPANS = {OURS: 300_000, STOCK: 12_000, "ddtrace": 12_000}
+SENT_SPANS = {OURS: 300_000, STOCK: 12_000, DDTRACE: 12_000}
 """About a second of work for each."""
 
 
@@ -50,14 +50,19 @@ class Effort:
 
     rounds: int
     seconds: float
-    flat_out_s: float
+    flat_out_s: Mapping[str, float]
     rate_rounds: int
     rate_s: float
     latency_s: float
+    latency_runs: int
 
 
-FULL = Effort(rounds=5, seconds=1.0, flat_out_s=10.0, rate_rounds=3, rate_s=4.0, latency_s=5.0)
-QUICK = Effort(rounds=1, seconds=0.5, flat_out_s=2.0, rate_rounds=1, rate_s=2.0, latency_s=2.0)
+FULL = Effort(
+    rounds=5, seconds=0.6, flat_out_s={OURS: 10.0, STOCK: 3.0}, rate_rounds=3, rate_s=3.0, latency_s=1.5, latency_runs=3
+)
+QUICK = Effort(
+    rounds=1, seconds=0.3, flat_out_s=dict.fromkeys(BOTH, 2.0), rate_rounds=1, rate_s=2.0, latency_s=1.0, latency_runs=1
+)
 
 
 @dataclass
@@ -69,6 +74,8 @@ class Suite:
     patience_s: float
     trials: list[dict[str, Any]] = field(default_factory=list)
     absent: dict[str, str] = field(default_factory=dict)
+    folders: dict[str, str] = field(default_factory=dict)
+    """Where SDKs are that are not installed beside this program."""
 
     def in_process(self, run: int, effort: Effort) -> None:
         """Measure what needs no sink."""
@@ -79,11 +86,17 @@ class Suite:
     def sending(self, run: int, effort: Effort) -> None:
         """Measure those that send."""
         for sdk, spans in SENT_SPANS.items():
-            self.measure("sent-0a", sdk, run, {"spans": spans})
-        for sdk in BOTH:
-            self.measure("sent-flat-out", sdk, run, {"seconds": effort.flat_out_s})
+            if sdk not in self.absent:
+                self.measure("sent-0a", sdk, run, {"spans": spans})
+        for sdk, seconds in effort.flat_out_s.items():
+            self.measure("sent-flat-out", sdk, run, {"seconds": seconds})
         if run < effort.rate_rounds:
             self.lossless(run, effort)
+        for _ in range(effort.latency_runs):
+            self.latency(run, effort)
+
+    def latency(self, run: int, effort: Effort) -> None:
+        """Measure an application beside both endpoints, in turn: many short runs, as the tail of one says little."""
         for sdk in BOTH:
             for name, behaviour in (("latency-healthy", {}), ("latency-hangs", HANGS)):
                 options = {"seconds": effort.latency_s}
@@ -116,7 +129,7 @@ class Suite:
         trial: dict[str, Any] = {"scenario": scenario, "sdk": sdk, "run": run}
         for _ in range(ATTEMPTS if repeated else 1):
             noise.wait_for_quiet(self.patience_s)
-            trial |= self._observe(command, behaviour or {})
+            trial |= self._observe(command, behaviour or {}, self.folders.get(sdk, ""))
             if "others_cpu_share" not in trial or trial["others_cpu_share"] < noise.QUIET_SHARE or not self.patience_s:
                 break
         self.keep(trial)
@@ -129,13 +142,13 @@ class Suite:
                 trial = {"scenario": "start", "sdk": sdk, "run": run * STARTS_PER_ROUND + number}
                 self.keep(trial | run_program(start_command(sdk)))
 
-    def _observe(self, command: Sequence[str], behaviour: Mapping[str, object]) -> dict[str, Any]:
+    def _observe(self, command: Sequence[str], behaviour: Mapping[str, object], folder: str) -> dict[str, Any]:
         """Run one measurement and add what the sink and the machine saw of it."""
         self.sink.reset()
         self.sink.behave(behaviour)
         sink_cpu_s = self.sink.report()["cpu_s"]
         known_s, busy_s, began = _known_s(), noise.busy_s(), time.monotonic()
-        figures = run_program(command)
+        figures = run_program(command, folder)
         recorded = figures.get("recorded")
         seen = self.sink.report(items=recorded or 0, timeout_s=ARRIVAL_S if recorded else 0.0)
         others_s = noise.busy_s() - busy_s - (_known_s() - known_s) - (seen["cpu_s"] - sink_cpu_s)
@@ -161,9 +174,11 @@ def start_command(sdk: str) -> list[str]:
     return [sys.executable, "-P", str(machine.ROOT / "benchmarks" / "recorder_start.py"), sdk]
 
 
-def run_program(command: Sequence[str]) -> dict[str, Any]:
-    """Run one program and return its figures, or its `error`: it must not end the suite."""
+def run_program(command: Sequence[str], folder: str = "") -> dict[str, Any]:
+    """Run one program, with the packages in `folder`, and return its figures or its `error`: the suite goes on."""
     environment = {name: text for name, text in os.environ.items() if not name.startswith(("OTEL_", "MILLRACE_"))}
+    paths = [path for path in (folder, environment.get("PYTHONPATH")) if path]
+    environment["PYTHONPATH"] = os.pathsep.join(paths)
     try:
         finished = subprocess.run(
             command, cwd=machine.ROOT, env=environment, check=False, capture_output=True, text=True,
@@ -191,6 +206,10 @@ def run(*, quick: bool, peers: Sequence[str], patience_s: float) -> dict[str, An
     with Worker(set(os.sched_getaffinity(0))) as sink:
         address = sink.start_sink({"http": "127.0.0.1:0", "grpc": None})["http"]
         suite = Suite(sink, f"http://127.0.0.1:{address[1]}", patience_s)
+        try:
+            suite.folders[DDTRACE] = recorder_ddtrace.install()
+        except AbsentError as error:
+            suite.absent[DDTRACE] = str(error)
         for sdk in BOTH:
             run_program(start_command(sdk))  # writes the bytecode, which is there ever after
         for number in range(effort.rounds):
@@ -201,7 +220,7 @@ def run(*, quick: bool, peers: Sequence[str], patience_s: float) -> dict[str, An
         "suite": NAME,
         "quick": quick,
         "machine": described,
-        "versions": versions(),
+        "versions": versions() | ({DDTRACE: recorder_ddtrace.VERSION} if DDTRACE in suite.folders else {}),
         "absent": suite.absent,
         "took_s": round(time.monotonic() - began),
         "trials": suite.trials,

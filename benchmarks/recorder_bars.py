@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.bars import Bar
-from benchmarks.recorder_figures import OURS, STOCK, RecorderResults
+from benchmarks.recorder_figures import DDTRACE, OURS, STOCK, RecorderResults
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 FRACTIONS = (
     ("current span with 3 attributes, null exporter", "span-3", STOCK, 40),
     ("depth 3, 5 attributes and an event, sent over HTTP and counted: CPU of the process", "sent-0a", STOCK, 70),
-    ("the same", "sent-0a", "ddtrace", 35),
+    ("the same", "sent-0a", DDTRACE, 35),
     ("span with 10 attributes of 20 characters", "span-10", STOCK, 40),
     ("unsampled span", "span-unsampled", STOCK, 20),
     ("counter.add, 3 attributes", "counter-add", STOCK, 25),

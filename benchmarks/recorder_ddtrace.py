@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import platform
+import shutil
+import subprocess
+import sys
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +15,7 @@ from benchmarks.recorder_sdks import EVENT, QUEUE_BYTES, SERVICE, AbsentError, S
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+VERSION = "4.16.0"
 SETTINGS = {
     "DD_SERVICE": SERVICE,
     "DD_TRACE_WRITER_BUFFER_SIZE_BYTES": str(QUEUE_BYTES),
@@ -20,6 +25,26 @@ SETTINGS = {
     "DD_TRACE_STARTUP_LOGS": "false",
     "OTEL_TRACES_EXPORTER": "otlp",
 }
+
+
+def install() -> str:
+    """Install the pinned version into the cache, beside nothing else; return the folder.
+
+    Raises:
+        AbsentError: It cannot be had here.
+    """
+    from scripts.build_otelcol import cache_folder
+
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    target = cache_folder() / f"ddtrace-{VERSION}-{python}-{platform.machine()}"
+    if not target.exists():
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:"]
+        command = [*pip, "--target", str(target), f"ddtrace=={VERSION}"]
+        finished = subprocess.run(command, check=False, capture_output=True, text=True)
+        if finished.returncode != 0:
+            shutil.rmtree(target, ignore_errors=True)
+            raise AbsentError(f"pip cannot install ddtrace {VERSION}: {finished.stderr.strip()[-300:]}")
+    return str(target)
 
 
 class Ddtrace(Sdk):

@@ -9,7 +9,7 @@ from benchmarks.figures import Spread, Trial, spread_of
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-OURS, STOCK, NONE = "millrace", "opentelemetry-sdk", "none"
+OURS, STOCK, NONE, DDTRACE = "millrace", "opentelemetry-sdk", "none", "ddtrace"
 
 
 class RecorderResults:
@@ -40,8 +40,11 @@ class RecorderResults:
         return None if spread is None else spread.median
 
     def times_cheaper(self, scenario: str, peer: str = STOCK) -> float | None:
-        """Return how many times our cost a peer's is."""
-        ours, theirs = self.median(scenario, OURS), self.median(scenario, peer)
+        """Return how many times our cost a peer's is; where a bare program was measured, of what is added to it."""
+        ours, theirs = (
+            self.median(scenario, sdk) if self.median(scenario, NONE) is None else self.added_ns(scenario, sdk)
+            for sdk in (OURS, peer)
+        )
         return theirs / ours if ours and theirs else None
 
     def added_ns(self, scenario: str, sdk: str) -> float | None:
