@@ -2,6 +2,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Literal, Self, final
 
+from typing_extensions import disjoint_base
+
 from millrace.otlp import Action, AttributeValue, Level, Signal
 
 __all__ = [
@@ -71,6 +73,7 @@ class LogRecorder:
     def set_resource(self, resource: Any) -> None: ...
     def close(self) -> None: ...
 
+@disjoint_base
 class Logger:
     def __new__(cls, recorder: LogRecorder, scope: Any) -> Self: ...
     def emit(
@@ -106,6 +109,7 @@ class LoggingBridge:
     @property
     def dropped(self) -> int: ...
 
+@disjoint_base
 class Tracer:
     def start_span(
         self,
@@ -318,14 +322,17 @@ class InstrumentCore:
     def enable(self, is_enabled: bool) -> None: ...
     def observe(self, reader: int, value: object, attributes: object, context: object) -> None: ...
 
+@disjoint_base
 class Adder:
     def __new__(cls, core: InstrumentCore, is_monotonic: bool) -> Self: ...
     def add(self, amount: float, attributes: object = None, context: object = None) -> None: ...
 
+@disjoint_base
 class Recorder:
     def __new__(cls, core: InstrumentCore) -> Self: ...
     def record(self, amount: float, attributes: object = None, context: object = None) -> None: ...
 
+@disjoint_base
 class Setter:
     def __new__(cls, core: InstrumentCore) -> Self: ...
     def set(self, amount: float, attributes: object = None, context: object = None) -> None: ...
