@@ -37,8 +37,8 @@ KINDS = {
 
 INTRODUCTION = f"""# Upstream's own tests over our SDK
 
-The tests of `opentelemetry-sdk` and `opentelemetry-api` {RELEASE}, out of their source distributions, with `millrace.sdk` in
-the place of `opentelemetry.sdk`. `make upstream` runs them and writes this page; the reasons are in
+The tests of `opentelemetry-sdk` and `opentelemetry-api` {RELEASE}, out of their source distributions, run with
+`millrace.sdk` in the place of `opentelemetry.sdk`. `make upstream` runs them and writes this page; the reasons are in
 `tests/upstream/reasons.toml`.
 
 A test counts as not applicable when it uses what only upstream has and promises to nobody: a private name, a private
@@ -136,8 +136,10 @@ def render(found: dict[str, Outcomes], reasons: list[dict[str, str]]) -> tuple[s
     parts = [
         INTRODUCTION,
         "## Totals",
-        f"{totals['passed']} passed, {totals['failed']} failed, {totals['not applicable']} not applicable: "
-        f"{share:.1f} % of the {applicable} that apply.",
+        (
+            f"{totals['passed']} passed, {totals['failed']} failed, {totals['not applicable']} not applicable: "
+            f"{share:.1f} % of the {applicable} that apply."
+        ),
         "## Files",
         "\n".join([heading, *rows]),
         "## Misses",

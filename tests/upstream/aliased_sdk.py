@@ -7,6 +7,7 @@ which ends the test that uses it. A private name makes the test not applicable; 
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, NoReturn
@@ -55,7 +56,7 @@ _SAME = {
     "opentelemetry.sdk.trace._DEFAULT_OTEL_SPAN_LINK_COUNT_LIMIT": lambda: 128,
     "opentelemetry.sdk.trace._DEFAULT_OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT": lambda: 128,
     "opentelemetry.sdk.trace._DEFAULT_OTEL_LINK_ATTRIBUTE_COUNT_LIMIT": lambda: 128,
-    "opentelemetry.sdk.trace._Span": lambda: _span_by_hand(),
+    "opentelemetry.sdk.trace._Span": lambda: _span_by_hand(),  # noqa: PLW0108 - defined further down
     "opentelemetry.sdk.trace.SpanContext": lambda: import_module("opentelemetry.trace").SpanContext,
     "opentelemetry.sdk.metrics._internal._MeterConfig": lambda: _from("metrics._meter", "_MeterConfig"),
     "opentelemetry.sdk.metrics._internal._default_meter_configurator": lambda: _from(
@@ -70,7 +71,7 @@ _SAME = {
 }
 
 
-def _from(module: str, name: str) -> object:
+def _from(module: str, name: str) -> Any:  # noqa: ANN401 - whatever has that name
     return getattr(import_module(f"millrace.sdk.{module}"), name)
 
 
@@ -79,7 +80,7 @@ def _span_by_hand() -> type:
     readable: Any = _from("trace", "ReadableSpan")
 
     class SpanByHand(readable):  # type: ignore[misc]
-        def __init__(self, name: str, context: object, *arguments: Any, **named: Any) -> None:
+        def __init__(self, name: str, context: object, *arguments: object, **named: object) -> None:
             allowed = {"parent", "resource", "attributes", "events", "links", "kind", "instrumentation_scope"}
             if arguments or not set(named) <= allowed:
                 _end("opentelemetry.sdk.trace._Span")
@@ -108,12 +109,12 @@ class Missing:
 
         return (type("OfMissing", (), {"__init__": init}),)
 
-    def __getattribute__(self, attribute: str) -> Any:
+    def __getattribute__(self, attribute: str) -> object:
         if attribute in {"__mro_entries__", "__class__"}:
             return object.__getattribute__(self, attribute)
         if attribute.startswith("__") or attribute == "pytestmark":
             raise AttributeError(attribute)  # asked by pytest, of everything that it finds in a file
-        _end(f"{object.__getattribute__(self, 'missing_name')}.{attribute}")
+        return _end(f"{object.__getattribute__(self, 'missing_name')}.{attribute}")
 
     def __repr__(self) -> str:
         return f"Missing({object.__getattribute__(self, 'missing_name')})"
@@ -126,15 +127,43 @@ class Missing:
         return self
 
 
-def _ending(*_arguments: Any, **_named: Any) -> NoReturn:
+def _ending(*_arguments: object, **_named: object) -> NoReturn:
     _end(object.__getattribute__(_arguments[0], "missing_name"))
 
 
 for _method in (
-    "__call__ __instancecheck__ __subclasscheck__ __iter__ __len__ __getitem__ __contains__ __eq__ __ne__ __hash__ "
-    "__bool__ __lt__ __gt__ __le__ __ge__ __add__ __radd__ __sub__ __rsub__ __mul__ __rmul__ __float__ __int__ "
-    "__index__ __enter__ __exit__ __fspath__ __neg__ __pow__ __rpow__ __setattr__"
-).split():
+    "__call__",
+    "__instancecheck__",
+    "__subclasscheck__",
+    "__iter__",
+    "__len__",
+    "__getitem__",
+    "__contains__",
+    "__eq__",
+    "__ne__",
+    "__hash__",
+    "__bool__",
+    "__lt__",
+    "__gt__",
+    "__le__",
+    "__ge__",
+    "__add__",
+    "__radd__",
+    "__sub__",
+    "__rsub__",
+    "__mul__",
+    "__rmul__",
+    "__float__",
+    "__int__",
+    "__index__",
+    "__enter__",
+    "__exit__",
+    "__fspath__",
+    "__neg__",
+    "__pow__",
+    "__rpow__",
+    "__setattr__",
+):
     setattr(Missing, _method, _ending)
 
 
@@ -155,7 +184,7 @@ def is_private(name: str) -> bool:
     )
 
 
-class _Finder:
+class _Finder(Loader, MetaPathFinder):
     """Finds every module below `opentelemetry.sdk` that is not one of ours: a module in which everything is missing."""
 
     def find_spec(self, name: str, _path: Sequence[str] | None, _target: ModuleType | None = None) -> ModuleSpec | None:
@@ -220,9 +249,9 @@ def install() -> None:
         parent, _, name = path.rpartition(".")
         if parent == _ROOT:
             setattr(root, name, module)
-        module.__getattr__ = _looked_up(path, [], vars(module).get("__getattr__"))  # type: ignore[method-assign]
-    sys.meta_path.insert(0, _Finder())  # type: ignore[arg-type]
-    import_module("millrace.sdk.trace.runtime_context").install_runtime_context()
+        module.__getattr__ = _looked_up(path, [], vars(module).get("__getattr__"))
+    sys.meta_path.insert(0, _Finder())
+    _from("trace.runtime_context", "install_runtime_context")()
     _refuse_patching_what_is_missing()
     _translate_names_of_loggers()
 
@@ -232,7 +261,7 @@ def _refuse_patching_what_is_missing() -> None:
     patch: Any = mock._patch  # type: ignore[attr-defined] # noqa: SLF001 - where every form of patching passes
     get_original = patch.get_original
 
-    def checked(self: Any) -> Any:
+    def checked(self: Any) -> Any:  # noqa: ANN401 - the patch of mock, which has no public type
         target = self.getter()
         if (
             isinstance(target, ModuleType)
@@ -252,9 +281,9 @@ def _translate_names_of_loggers() -> None:
     """Look for what upstream's loggers would say at ours: their names are no promise, what they say may be."""
     assert_logs = TestCase.assertLogs
 
-    def translated(self: TestCase, logger: Any = None, level: Any = None) -> Any:
+    def translated(self: TestCase, logger: Any = None, level: Any = None) -> Any:  # noqa: ANN401 - as the original
         if isinstance(logger, str) and logger.startswith(_ROOT):
             logger = "millrace.sdk"
         return assert_logs(self, logger, level)
 
-    TestCase.assertLogs = translated  # type: ignore[method-assign,assignment]
+    TestCase.assertLogs = translated

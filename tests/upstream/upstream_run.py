@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import aliased_sdk
+import aliased_sdk  # type: ignore[import-not-found] # on the path of the run
 import pytest
 
 _REPORT = "UPSTREAM_REPORT"
@@ -15,7 +15,7 @@ outcomes: dict[str, tuple[str, str]] = {}
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Any:
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Any:  # noqa: ANN401 - a generator, as pytest wants it
     """Write down how a test ended, or a part of it."""
     report = yield
     outcome, reason = "passed", ""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from opentelemetry.trace import Link, SpanContext
-    from opentelemetry.util.types import Attributes, AnyValue
+    from opentelemetry.util.types import AnyValue, Attributes
 
     from millrace.sdk.instrumentation import InstrumentationScope
     from millrace.sdk.resources import AnyResource
@@ -27,7 +27,7 @@ __all__ = ["ReadableSpan"]
 class ReadableSpan(ABC):  # noqa: B024 - an ABC so that native spans are of this class too
     """What exporters see of a span; this one is made of what it is given."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - upstream's own
+    def __init__(
         self,
         name: str,
         context: "SpanContext | None" = None,
