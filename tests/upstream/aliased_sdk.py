@@ -15,7 +15,7 @@ from unittest import TestCase, mock
 
 import pytest
 
-__all__ = ["ONLY_UPSTREAM", "install"]
+__all__ = ["ONLY_UPSTREAM", "install", "is_installed"]
 
 ONLY_UPSTREAM = "only upstream has "
 _ROOT = "opentelemetry.sdk"
@@ -222,7 +222,7 @@ def _looked_up(path: str, sources: list[ModuleType], own: Callable[[str], object
             except AttributeError:
                 pass
         if f"{path}.{name}" in _SAME:
-            return _SAME[f"{path}.{name}"]()
+            return _SAME[f"{path}.{name}"]()  # type: ignore[no-untyped-call]
         if not name.startswith("_"):
             for source in sources:
                 if name in source.__all__:
@@ -249,16 +249,21 @@ def install() -> None:
         parent, _, name = path.rpartition(".")
         if parent == _ROOT:
             setattr(root, name, module)
-        module.__getattr__ = _looked_up(path, [], vars(module).get("__getattr__"))
+        module.__getattr__ = _looked_up(path, [], vars(module).get("__getattr__"))  # type: ignore[method-assign]
     sys.meta_path.insert(0, _Finder())
     _from("trace.runtime_context", "install_runtime_context")()
     _refuse_patching_what_is_missing()
     _translate_names_of_loggers()
 
 
+def is_installed() -> bool:
+    """Tell whether our SDK is in the place of upstream's here."""
+    return any(isinstance(finder, _Finder) for finder in sys.meta_path)
+
+
 def _refuse_patching_what_is_missing() -> None:
     """End tests that replace a name we do not have: replacing it would change nothing of ours."""
-    patch: Any = mock._patch  # type: ignore[attr-defined] # noqa: SLF001 - where every form of patching passes
+    patch: Any = mock._patch  # noqa: SLF001 - where every form of patching passes
     get_original = patch.get_original
 
     def checked(self: Any) -> Any:  # noqa: ANN401 - the patch of mock, which has no public type
@@ -286,4 +291,4 @@ def _translate_names_of_loggers() -> None:
             logger = "millrace.sdk"
         return assert_logs(self, logger, level)
 
-    TestCase.assertLogs = translated
+    TestCase.assertLogs = translated  # type: ignore[method-assign] # that is the point

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -64,5 +65,9 @@ def pytest_collectreport(report: pytest.CollectReport) -> None:
 
 
 def pytest_sessionfinish() -> None:
-    """Write the report."""
+    """Write the report, unless tests that were meant for our SDK have met a module of upstream's."""
+    modules = {name: module for name, module in sys.modules.items() if f"{name}.".startswith("opentelemetry.sdk.")}
+    if aliased_sdk.is_installed():
+        met = [name for name, module in modules.items() if "opentelemetry/sdk" in str(getattr(module, "__file__", ""))]
+        assert not met, f"these modules are upstream's, not ours: {met}"
     Path(os.environ[_REPORT]).write_text(json.dumps(outcomes, indent=1), encoding="utf-8")
