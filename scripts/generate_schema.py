@@ -22,7 +22,7 @@ SERVICES = (
     ("Profiles", "profiles", "v1development"),
 )
 # Hexadecimal in OTLP/JSON, by the OTLP specification's exception to the protobuf JSON mapping.
-HEX_FIELDS = {"trace_id", "span_id", "parent_span_id"}
+HEX_FIELDS = {"trace_id": "Id", "span_id": "Id", "parent_span_id": "Id", "profile_id": "ProfileId"}
 # Field name without its suffix -> the table of ProfilesDictionary that the value is an index into.
 TABLES = {
     "mapping": "mapping_table",
@@ -119,7 +119,7 @@ def read_field(descriptor: FieldDescriptor, dictionary: Descriptor) -> Field:
             f"{descriptor.full_name} has the type {descriptor.type}, which schema.rs does not know; add a Kind."
         )
     else:
-        kind = "Id" if descriptor.name in HEX_FIELDS else SCALARS[descriptor.type]
+        kind = HEX_FIELDS.get(descriptor.name) or SCALARS[descriptor.type]
     oneof = descriptor.containing_oneof
     # `optional` scalars live in a oneof that the compiler makes up, whose name starts with an underscore.
     real_oneof = oneof is not None and not oneof.name.startswith("_")
