@@ -6,7 +6,7 @@ get the same. What was instrumented, and what was found but could not be, is sai
 
 import argparse
 
-from millrace.cli.arguments import Parser, header
+from millrace.cli.arguments import Parser, add_color, header
 from millrace.cli.codes import USAGE
 from millrace.cli.terminal import Terminal
 
@@ -39,6 +39,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--compression", choices=("none", "gzip", "zstd"), help="how it is compressed")
     parser.add_argument("--header", type=header, action="append", default=[], metavar="NAME=VALUE", help="repeatable")
     parser.add_argument("--quiet", "-q", action="store_true", help="do not say what is instrumented")
+    add_color(parser)
     parser.add_argument("command_line", nargs=argparse.REMAINDER, metavar="-- COMMAND ...", help="what to run")
     parser.epilog = _EPILOG
     parser.set_defaults(run=run)
@@ -49,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
     import os
 
     command = arguments.command_line[1:] if arguments.command_line[:1] == ["--"] else arguments.command_line
-    terminal = Terminal("auto")
+    terminal = Terminal(arguments.color)
     if not command:
         terminal.error("nothing to run: write the program after --, as in millrace run -- python app.py")
         return USAGE
