@@ -3,7 +3,6 @@
 import logging
 import time
 from abc import ABC, abstractmethod
-from concurrent.futures import ThreadPoolExecutor, wait
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -109,15 +108,19 @@ class ConcurrentMultiLogRecordProcessor(SynchronousMultiLogRecordProcessor):
     def __init__(self, max_workers: int = 2) -> None:
         super().__init__()
         self._max_workers = max_workers
-        self._executor = ThreadPoolExecutor(max_workers=max_workers)
+        self._renew()
         from millrace.sdk import process  # noqa: PLC0415 - threads do not survive a fork
 
         process.after_fork(self._renew)
 
     def _renew(self) -> None:
+        from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 5 ms for the few who want threads
+
         self._executor = ThreadPoolExecutor(max_workers=self._max_workers)
 
     def _all(self, call: "Callable[[LogRecordProcessor], object]") -> None:
+        from concurrent.futures import wait  # noqa: PLC0415 - as above
+
         processors = self._log_record_processors
         wait([self._executor.submit(_guard, one, partial(call, one)) for one in processors])
 
@@ -128,6 +131,8 @@ class ConcurrentMultiLogRecordProcessor(SynchronousMultiLogRecordProcessor):
         self._all(lambda processor: processor.shutdown())
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:  # noqa: D102 - as in the parent
+        from concurrent.futures import wait  # noqa: PLC0415 - as above
+
         calls = [self._executor.submit(one.force_flush, timeout_millis) for one in self._log_record_processors]
         done, late = wait(calls, timeout_millis / 1000)
         return not late and all(call.result() is not False for call in done)

@@ -1,9 +1,6 @@
 """Log records as processors and exporters written in Python see them."""
 
-import base64
-import json
 import warnings
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry.attributes import BoundedAttributes
@@ -118,6 +115,8 @@ class ReadableLogRecord:
 
     def to_json(self, indent: int | None = 4) -> str:
         """Return it as JSON text; bytes are written in base64."""
+        import json  # noqa: PLC0415 - for those who print
+
         record: Any = self.log_record
         content = {
             "body": record.body,
@@ -155,8 +154,12 @@ def _dropped(record: "LogRecord") -> int:
 def _time(nanoseconds: int | None) -> str | None:
     if nanoseconds is None:
         return None
+    from datetime import UTC, datetime  # noqa: PLC0415 - as above
+
     return datetime.fromtimestamp(nanoseconds / 1e9, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _as_json(value: Any) -> str:  # noqa: ANN401 - whatever JSON does not have
+    import base64  # noqa: PLC0415 - as above
+
     return base64.b64encode(value).decode() if isinstance(value, bytes) else str(value)
