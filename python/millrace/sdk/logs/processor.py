@@ -112,7 +112,7 @@ class ConcurrentMultiLogRecordProcessor(SynchronousMultiLogRecordProcessor):
         self._executor = ThreadPoolExecutor(max_workers=max_workers)
         from millrace.sdk import process  # noqa: PLC0415 - threads do not survive a fork
 
-        process.after_fork(self._renew)
+        process.after_fork_while_alive(self._renew)
 
     def _renew(self) -> None:
         self._executor = ThreadPoolExecutor(max_workers=self._max_workers)
