@@ -17,16 +17,18 @@ from tests.sdk.programs import run_program
 CONTEXT = SpanContext(0xABC, 0xDEF, is_remote=False)
 FORKING = """
 import os
+from millrace.sdk.logs import LoggerProvider
 from millrace.sdk.trace import TracerProvider
 provider = TracerProvider(shutdown_on_exit=False)
 tracer = provider.get_tracer("made before the fork")
+logs = LoggerProvider(shutdown_on_exit=False)
 def said():
-    return [whose.resource.attributes["process.pid"] for whose in (provider, tracer, tracer.start_span("one"))]
+    return [whose.resource.attributes["process.pid"] for whose in (provider, logs, tracer, tracer.start_span("one"))]
 before = said()
 child = os.fork()
 if not child:
-    os._exit(said() != [os.getpid()] * 3)
-print(os.waitpid(child, 0)[1], said() == before == [os.getpid()] * 3)
+    os._exit(said() != [os.getpid()] * 4)
+print(os.waitpid(child, 0)[1], said() == before == [os.getpid()] * 4)
 """
 
 

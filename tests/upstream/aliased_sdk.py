@@ -56,6 +56,7 @@ _SAME = {
     "opentelemetry.sdk.trace._DEFAULT_OTEL_SPAN_LINK_COUNT_LIMIT": lambda: 128,
     "opentelemetry.sdk.trace._DEFAULT_OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT": lambda: 128,
     "opentelemetry.sdk.trace._DEFAULT_OTEL_LINK_ATTRIBUTE_COUNT_LIMIT": lambda: 128,
+    "opentelemetry.sdk._logs._internal._DEFAULT_OTEL_ATTRIBUTE_COUNT_LIMIT": lambda: 128,
     "opentelemetry.sdk.trace._Span": lambda: _span_by_hand(),  # noqa: PLW0108 - defined further down
     "opentelemetry.sdk.trace.SpanContext": lambda: import_module("opentelemetry.trace").SpanContext,
     "opentelemetry.sdk.metrics._internal._MeterConfig": lambda: _from("metrics._meter", "_MeterConfig"),
@@ -251,7 +252,7 @@ def install() -> None:
             setattr(root, name, module)
         module.__getattr__ = _looked_up(path, [], vars(module).get("__getattr__"))  # type: ignore[method-assign]
     sys.meta_path.insert(0, _Finder())
-    _from("trace.runtime_context", "install_runtime_context")()
+    _from("runtime_context", "install_runtime_context")()
     _refuse_patching_what_is_missing()
     _translate_names_of_loggers()
 

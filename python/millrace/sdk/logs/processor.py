@@ -111,7 +111,7 @@ class ConcurrentMultiLogRecordProcessor(SynchronousMultiLogRecordProcessor):
         self._renew()
         from millrace.sdk import process  # noqa: PLC0415 - threads do not survive a fork
 
-        process.after_fork(self._renew)
+        process.after_fork_while_alive(self._renew)
 
     def _renew(self) -> None:
         from concurrent.futures import ThreadPoolExecutor  # noqa: PLC0415 - 5 ms for the few who want threads

@@ -10,7 +10,7 @@ from weakref import WeakSet
 from opentelemetry import _logs
 
 from millrace import _native
-from millrace.sdk import environment, resources
+from millrace.sdk import environment, process, resources
 from millrace.sdk.environment_variables import OTEL_SDK_DISABLED
 from millrace.sdk.instrumentation import InstrumentationScope
 from millrace.sdk.logs.limits import LogRecordLimits
@@ -124,6 +124,7 @@ class LoggerProvider(_logs.LoggerProvider):
         self._active_loggers: WeakSet[Logger] = WeakSet()
         self._lock = threading.Lock()
         self._at_exit_handler = atexit.register(self.shutdown) if shutdown_on_exit else None
+        process.after_fork_while_alive(self._in_child)
 
     @property
     def resource(self) -> "AnyResource":
@@ -187,6 +188,10 @@ class LoggerProvider(_logs.LoggerProvider):
         """Put attributes on top of the resource: upstream's name for what follows a fork."""
         merged = resources.Resource(self._resource.attributes, self._resource.schema_url).merge(resource)
         self.set_resource(merged)
+
+    def _in_child(self) -> None:
+        self._lock = threading.Lock()
+        self.set_resource(resources.for_this_process(self._resource))
 
     def _set_buffer_resource(self) -> None:
         if self._buffer is not None:
