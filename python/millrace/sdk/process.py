@@ -6,8 +6,10 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
+from types import MethodType
 from typing import Protocol
-from weakref import WeakMethod
+from weakref import ref
 
 from millrace import _native
 from millrace.sdk import resources
@@ -41,12 +43,20 @@ def after_fork(then: Callable[[], None]) -> None:
     _register(lambda: then)
 
 
-def after_fork_while_alive(method: Callable[[], None]) -> None:
+def after_fork_while_alive(method: MethodType) -> None:
     """Have a method called as by `after_fork`, without keeping its object alive: until nobody else does."""
-    _register(WeakMethod(method, _in_child.remove))
+    # Not a WeakMethod: its callback can fail, with noise, while the interpreter ends.
+    owner, function = ref(method.__self__), method.__func__
+
+    def refer() -> Callable[[], None] | None:
+        alive = owner()
+        return None if alive is None else partial(function, alive)
+
+    _register(refer)
 
 
 def _register(refer: Callable[[], Callable[[], None] | None]) -> None:
+    _in_child[:] = [other for other in _in_child if other() is not None]
     _in_child.append(refer)
     if len(_in_child) == 1 and hasattr(os, "register_at_fork"):
         os.register_at_fork(after_in_child=_after_fork)
