@@ -7,12 +7,14 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
-from types import MethodType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, cast
 from weakref import ref
 
 from millrace import _native
 from millrace.sdk import resources
+
+if TYPE_CHECKING:
+    from types import MethodType
 
 __all__ = ["Delivery", "after_fork", "after_fork_while_alive", "at_exit", "at_sigterm"]
 
@@ -43,10 +45,11 @@ def after_fork(then: Callable[[], None]) -> None:
     _register(lambda: then)
 
 
-def after_fork_while_alive(method: MethodType) -> None:
+def after_fork_while_alive(method: Callable[[], None]) -> None:
     """Have a method called as by `after_fork`, without keeping its object alive: until nobody else does."""
     # Not a WeakMethod: its callback can fail, with noise, while the interpreter ends.
-    owner, function = ref(method.__self__), method.__func__
+    bound = cast("MethodType", method)
+    owner, function = ref(bound.__self__), bound.__func__
 
     def refer() -> Callable[[], None] | None:
         alive = owner()
