@@ -9,6 +9,8 @@ pub(crate) struct Api {
     pub(crate) span_key: Py<PyString>,
     /// `opentelemetry.context.Context`.
     pub(crate) context: Py<PyType>,
+    /// `opentelemetry.trace.Span`.
+    pub(crate) span: Py<PyType>,
     /// `opentelemetry.trace.SpanContext`.
     pub(crate) span_context: Py<PyType>,
     /// `TraceFlags` of 0 to 3: neither, sampled, random, both.
@@ -22,6 +24,8 @@ pub(crate) struct Api {
     pub(crate) status: Py<PyType>,
     /// `opentelemetry.trace.Link`.
     pub(crate) link: Py<PyType>,
+    /// `opentelemetry.attributes.BoundedAttributes`.
+    pub(crate) bounded_attributes: Py<PyType>,
     /// The empty `TraceState`.
     pub(crate) no_trace_state: Py<PyAny>,
 }
@@ -50,6 +54,7 @@ impl Api {
         Ok(Self {
             span_key: propagation.getattr("_SPAN_KEY")?.cast_into()?.unbind(),
             context: context.getattr("Context")?.cast_into()?.unbind(),
+            span: class("Span")?,
             span_context: class("SpanContext")?,
             trace_flags: [flag(0)?, flag(1)?, flag(2)?, flag(3)?],
             trace_flags_type: class("TraceFlags")?,
@@ -63,6 +68,11 @@ impl Api {
             status_codes: [code("UNSET")?, code("OK")?, code("ERROR")?],
             status: class("Status")?,
             link: class("Link")?,
+            bounded_attributes: py
+                .import("opentelemetry.attributes")?
+                .getattr("BoundedAttributes")?
+                .cast_into()?
+                .unbind(),
             no_trace_state: attribute("DEFAULT_TRACE_STATE")?,
         })
     }

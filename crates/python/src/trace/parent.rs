@@ -28,6 +28,10 @@ impl Parent {
     fn of_foreign(span: &Bound<'_, PyAny>) -> PyResult<Option<Self>> {
         let py = span.py();
         let api = Api::get(py)?;
+        // Whatever else somebody put in the place of the span is none.
+        if !span.is_instance(api.span.bind(py))? {
+            return Ok(None);
+        }
         let context = span.call_method0("get_span_context")?;
         if context.is_none() {
             return Ok(None);

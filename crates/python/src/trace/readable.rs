@@ -113,17 +113,32 @@ impl Span {
 
     #[getter]
     fn links<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        let class = Api::get(py)?.link.bind(py);
+        let api = Api::get(py)?;
         let parts: Vec<_> = {
             let state = self.state();
             let links = state.extra.iter().flat_map(|extra| &extra.links);
             links
-                .map(|link| Ok((link.context.clone_ref(py), link.attributes.to_dict(py)?)))
+                .map(|link| {
+                    let attributes = link.attributes.to_dict(py)?;
+                    Ok((
+                        link.context.clone_ref(py),
+                        attributes,
+                        link.attributes.dropped(),
+                    ))
+                })
                 .collect::<PyResult<_>>()?
         };
         let links: Vec<_> = parts
             .into_iter()
-            .map(|parts| class.call1(parts))
+            .map(|(context, attributes, dropped)| {
+                // The API's link reads the count of dropped attributes off this class of its own.
+                let bounded = api
+                    .bounded_attributes
+                    .bind(py)
+                    .call1((py.None(), attributes))?;
+                bounded.setattr("dropped", dropped)?;
+                api.link.bind(py).call1((context, bounded))
+            })
             .collect::<PyResult<_>>()?;
         PyTuple::new(py, links)
     }

@@ -95,6 +95,9 @@ impl Span {
         if let Some(links) = start.links.filter(|links| !links.is_none()) {
             for link in links.try_iter()? {
                 let link = link?;
+                if link.is_none() {
+                    continue;
+                }
                 if let Some(link) = accepted_link(
                     &link.getattr("context")?,
                     &link.getattr("attributes")?,

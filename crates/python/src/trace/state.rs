@@ -105,6 +105,7 @@ pub(super) fn accepted_link(
         ids: ids.unwrap_or_default(),
         is_remote: context.getattr("is_remote")?.is_truthy()?,
         trace_state: match state {
+            Some(state) if state.bind(context.py()).is_instance_of::<PyString>() => Some(state),
             Some(state) => Some(state.bind(context.py()).call_method0("to_header")?.unbind()),
             None => None,
         },
