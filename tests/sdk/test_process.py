@@ -63,7 +63,7 @@ def test_f20_the_end_of_a_program_waits_no_longer_than_its_deadline(endpoint: st
 
 
 def test_f20_sigterm_delivers_what_is_queued_and_still_ends_the_process_by_itself(sink: Sink) -> None:
-    source = "for i in range(100): span(str(i))\nprint('ready', flush=True)\ntime.sleep(60)"
+    source = "for i in range(100): span(str(i))\nprint('ready', flush=True)\nwhile True: time.sleep(0.01)"
     command = [sys.executable, "-c", SETUP + source]
     variables = environment(OTEL_EXPORTER_OTLP_ENDPOINT=sink.http_url, **SLOWLY)
     with subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, text=True) as process:

@@ -9,6 +9,7 @@
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError, TryLockError, Weak};
+use std::time::Duration;
 
 /// What has to change in a child process.
 pub trait AtFork: Send + 'static {
@@ -43,11 +44,7 @@ impl<T: AtFork> Shared<T> {
     #[inline]
     #[must_use]
     pub fn try_lock(&self) -> Option<MutexGuard<'_, T>> {
-        match self.0.try_lock() {
-            Ok(guard) => Some(guard),
-            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
-        }
+        try_lock_of(&self.0)
     }
 }
 
@@ -61,6 +58,18 @@ impl<T: AtFork> Clone for Shared<T> {
 fn lock_of<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[inline]
+fn try_lock_of<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match mutex.try_lock() {
+        Ok(guard) => Some(guard),
+        Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+        Err(TryLockError::WouldBlock) => None,
+    }
+}
+
+/// How long a fork lets others go on before it tries again to take all locks.
+const RETRY: Duration = Duration::from_micros(20);
 
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 static REGISTRY: Mutex<Vec<Weak<dyn Lock>>> = Mutex::new(Vec::new());
@@ -89,7 +98,8 @@ pub fn install() {
 
 /// A lock of any value, as a fork sees it.
 trait Lock: Send + Sync {
-    fn hold(self: Arc<Self>) -> Box<dyn Held>;
+    /// Takes the lock if it is free.
+    fn try_hold(self: Arc<Self>) -> Option<Box<dyn Held>>;
 }
 
 /// A lock that a fork holds; letting go of it is dropping it.
@@ -104,13 +114,13 @@ struct OwnedGuard<T: AtFork> {
 }
 
 impl<T: AtFork> Lock for Mutex<T> {
-    fn hold(self: Arc<Self>) -> Box<dyn Held> {
-        let guard = lock_of(&self);
+    fn try_hold(self: Arc<Self>) -> Option<Box<dyn Held>> {
+        let guard = try_lock_of(&self)?;
         #[expect(unsafe_code, reason = "a guard cannot own its lock")]
         // SAFETY: the lock stays where it is inside its `Arc`, which lives as long as the guard and is dropped after it.
         let guard =
             unsafe { std::mem::transmute::<MutexGuard<'_, T>, MutexGuard<'static, T>>(guard) };
-        Box::new(OwnedGuard { guard, _lock: self })
+        Some(Box::new(OwnedGuard { guard, _lock: self }))
     }
 }
 
@@ -127,11 +137,22 @@ thread_local! {
     static FORK: RefCell<Option<Fork>> = const { RefCell::new(None) };
 }
 
+/// Takes all locks, or none: a thread that holds one and waits for another must get both before the fork goes on.
 extern "C" fn before() {
-    let registry = lock_of(&REGISTRY);
+    loop {
+        if let Some(fork) = try_hold_all() {
+            FORK.set(Some(fork));
+            return;
+        }
+        std::thread::sleep(RETRY);
+    }
+}
+
+fn try_hold_all() -> Option<Fork> {
+    let registry = try_lock_of(&REGISTRY)?;
     let locks = registry.iter().filter_map(Weak::upgrade);
-    let held = locks.map(Lock::hold).collect();
-    FORK.set(Some((registry, held)));
+    let held = locks.map(Lock::try_hold).collect::<Option<Vec<_>>>()?;
+    Some((registry, held))
 }
 
 extern "C" fn after_in_parent() {
@@ -199,6 +220,27 @@ mod tests {
         busy.join().unwrap();
         assert_eq!(children, 50);
         assert!(shared.try_lock().is_some_and(|counted| counted.0 != 0));
+    }
+
+    #[test]
+    fn a_thread_that_takes_two_locks_in_the_other_order_holds_up_no_fork() {
+        let (first, second) = (Shared::new(Counted(0)), Shared::new(Counted(0)));
+        let stop = Arc::new(AtomicBool::new(false));
+        let busy = {
+            let (first, second, stop) = (first.clone(), second.clone(), Arc::clone(&stop));
+            thread::spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let mut outer = second.lock();
+                    outer.0 = outer.0.wrapping_add(first.lock().0);
+                }
+            })
+        };
+        let children = (0..200)
+            .filter(|_| in_child(|| first.try_lock().is_some()))
+            .count();
+        stop.store(true, Ordering::Relaxed);
+        busy.join().unwrap();
+        assert_eq!(children, 200);
     }
 
     #[test]
