@@ -4,7 +4,7 @@ import logging
 import os
 from collections.abc import Iterable, Mapping
 
-__all__ = ["boolean", "choice", "first_set", "integer", "names", "number", "pairs", "text", "warn"]
+__all__ = ["boolean", "choice", "first_set", "given_or_integer", "integer", "names", "number", "pairs", "text", "warn"]
 
 _log = logging.getLogger(__name__)
 
@@ -61,6 +61,14 @@ def integer(name: str, *, minimum: int = 0, maximum: int = 2**31 - 1) -> int | N
         return int(digits)
     warn(name, f"expected a whole number from {minimum} to {maximum}, got {_shown(value)}; the default is used")
     return None
+
+
+def given_or_integer(given: float | None, name: str, default: int) -> float:
+    """Return what code has given, else the whole number of the variable, else `default` (E4)."""
+    if given is not None:
+        return given
+    found = integer(name)
+    return default if found is None else found
 
 
 def choice(name: str, words: Iterable[str]) -> str | None:

@@ -41,12 +41,16 @@ class BatchLogRecordProcessor(LogRecordProcessor):
         meter_provider: object = None,  # noqa: ARG002 - upstream's own
     ) -> None:
         self._exporter = exporter
-        self._timeout_s = _setting(export_timeout_millis, names.OTEL_BLRP_EXPORT_TIMEOUT, 30000) / 1000
+        self._timeout_s = (
+            environment.given_or_integer(export_timeout_millis, names.OTEL_BLRP_EXPORT_TIMEOUT, 30000) / 1000
+        )
         self._batcher = Batcher(
             exporter.export,
-            max_queue_size=int(_setting(max_queue_size, names.OTEL_BLRP_MAX_QUEUE_SIZE, 2048)),
-            schedule_delay_ms=_setting(schedule_delay_millis, names.OTEL_BLRP_SCHEDULE_DELAY, 1000),
-            max_export_batch_size=int(_setting(max_export_batch_size, names.OTEL_BLRP_MAX_EXPORT_BATCH_SIZE, 512)),
+            max_queue_size=int(environment.given_or_integer(max_queue_size, names.OTEL_BLRP_MAX_QUEUE_SIZE, 2048)),
+            schedule_delay_ms=environment.given_or_integer(schedule_delay_millis, names.OTEL_BLRP_SCHEDULE_DELAY, 1000),
+            max_export_batch_size=int(
+                environment.given_or_integer(max_export_batch_size, names.OTEL_BLRP_MAX_EXPORT_BATCH_SIZE, 512)
+            ),
         )
 
     def on_emit(self, log_record: "ReadWriteLogRecord") -> None:  # noqa: D102 - as in the parent
@@ -58,10 +62,3 @@ class BatchLogRecordProcessor(LogRecordProcessor):
 
     def force_flush(self, timeout_millis: float | None = None) -> bool:  # noqa: D102 - as in the parent
         return self._batcher.flush(self._timeout_s if timeout_millis is None else timeout_millis / 1000)
-
-
-def _setting(given: float | None, variable: str, default: int) -> float:
-    if given is not None:
-        return given
-    found = environment.integer(variable)
-    return default if found is None else found

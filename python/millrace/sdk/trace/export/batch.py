@@ -42,13 +42,15 @@ class BatchSpanProcessor(SpanProcessor):
         meter_provider: object = None,  # noqa: ARG002
     ) -> None:
         self.span_exporter = span_exporter
-        timeout_ms = _setting(export_timeout_millis, names.OTEL_BSP_EXPORT_TIMEOUT, 30000)
+        timeout_ms = environment.given_or_integer(export_timeout_millis, names.OTEL_BSP_EXPORT_TIMEOUT, 30000)
         self._timeout_s = timeout_ms / 1000
         self._batcher = Batcher(
             self._export,
-            max_queue_size=int(_setting(max_queue_size, names.OTEL_BSP_MAX_QUEUE_SIZE, 2048)),
-            schedule_delay_ms=_setting(schedule_delay_millis, names.OTEL_BSP_SCHEDULE_DELAY, 5000),
-            max_export_batch_size=int(_setting(max_export_batch_size, names.OTEL_BSP_MAX_EXPORT_BATCH_SIZE, 512)),
+            max_queue_size=int(environment.given_or_integer(max_queue_size, names.OTEL_BSP_MAX_QUEUE_SIZE, 2048)),
+            schedule_delay_ms=environment.given_or_integer(schedule_delay_millis, names.OTEL_BSP_SCHEDULE_DELAY, 5000),
+            max_export_batch_size=int(
+                environment.given_or_integer(max_export_batch_size, names.OTEL_BSP_MAX_EXPORT_BATCH_SIZE, 512)
+            ),
         )
 
     def _export(self, spans: "Sequence[Span]") -> object:
@@ -64,10 +66,3 @@ class BatchSpanProcessor(SpanProcessor):
 
     def force_flush(self, timeout_millis: float | None = None) -> bool:  # noqa: D102 - as in the parent
         return self._batcher.flush(self._timeout_s if timeout_millis is None else timeout_millis / 1000)
-
-
-def _setting(given: float | None, variable: str, default: int) -> float:
-    if given is not None:
-        return given
-    found = environment.integer(variable)
-    return default if found is None else found
