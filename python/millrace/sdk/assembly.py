@@ -1,8 +1,7 @@
 """Puts an SDK together: the engine, a provider for each signal, and exporters written in Python beside them."""
 
-import json
 import logging
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from millrace.sdk import environment, process, resources
 from millrace.sdk.environment_variables import OTEL_PYTHON_ID_GENERATOR
@@ -24,31 +23,52 @@ __all__ = ["NOTHING", "Assembly", "Plan", "assemble", "install_providers"]
 _log = logging.getLogger("millrace")
 
 
-class Plan(NamedTuple):
-    """What is to be put together."""
+class Plan:
+    """What is to be put together.
 
-    settings: "SdkSettings"
-    signals: tuple[str, ...]
-    """Those that are recorded, whether or not they are exported."""
-    resource: "AnyResource"
-    sampler: Any = None
-    """`None` leaves the choice to the environment."""
-    options: "Mapping[str, Callable[[], dict[str, Any]]] | None" = None
-    """By signal, what makes further arguments of its provider once the provider's module is wanted."""
+    Args:
+        settings: Where telemetry goes.
+        signals: Those that are recorded, whether or not they are exported.
+        resource: Whose telemetry it is.
+        sampler: Of traces; `None` leaves the choice to the environment.
+        options: By signal, what makes further arguments of its provider once the provider's module is wanted.
+    """
+
+    def __init__(
+        self,
+        settings: "SdkSettings",
+        signals: tuple[str, ...],
+        resource: "AnyResource",
+        sampler: Any = None,  # noqa: ANN401 - ours or upstream's
+        options: "Mapping[str, Callable[[], dict[str, Any]]] | None" = None,
+    ) -> None:
+        self.settings = settings
+        self.signals = signals
+        self.resource = resource
+        self.sampler = sampler
+        self.options = options
 
     def options_of(self, signal: str) -> dict[str, Any]:
         """Return the further arguments of a signal's provider."""
         return self.options[signal]() if self.options and signal in self.options else {}
 
 
-class Assembly(NamedTuple):
+class Assembly:
     """What was put together; a signal that is not recorded has no provider."""
 
-    engine: "Engine | None" = None
-    tracer_provider: "TracerProvider | None" = None
-    meter_provider: "MeterProvider | None" = None
-    logger_provider: "LoggerProvider | None" = None
-    summary: str = "nothing is recorded"
+    def __init__(
+        self,
+        engine: "Engine | None" = None,
+        tracer_provider: "TracerProvider | None" = None,
+        meter_provider: "MeterProvider | None" = None,
+        logger_provider: "LoggerProvider | None" = None,
+        summary: str = "nothing is recorded",
+    ) -> None:
+        self.engine = engine
+        self.tracer_provider = tracer_provider
+        self.meter_provider = meter_provider
+        self.logger_provider = logger_provider
+        self.summary = summary
 
     @property
     def providers(self) -> list[Any]:
@@ -65,7 +85,7 @@ def assemble(plan: Plan, *, strict: bool = False) -> Assembly:
     from millrace._native import Engine  # noqa: PLC0415 - a process whose SDK is disabled needs no engine
 
     settings = plan.settings.engine
-    engine = Engine(json.dumps(settings)) if any(settings.values()) else None
+    engine = Engine(settings) if any(settings.values()) else None
     makers = {"traces": _tracer_provider, "metrics": _meter_provider, "logs": _logger_provider}
     made = {}
     for signal in plan.signals:

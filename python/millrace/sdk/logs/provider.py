@@ -16,6 +16,7 @@ from millrace.sdk.instrumentation import InstrumentationScope
 from millrace.sdk.logs.limits import LogRecordLimits
 from millrace.sdk.logs.processor import LogRecordProcessor, SynchronousMultiLogRecordProcessor
 from millrace.sdk.runtime_context import install_runtime_context
+from millrace.sdk.upstream import stand_in
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes
@@ -110,6 +111,7 @@ class LoggerProvider(_logs.LoggerProvider):
         _buffer: "_native.Buffer | None" = None,
     ) -> None:
         install_runtime_context()
+        stand_in("opentelemetry.sdk._logs", type(self), "LoggerProvider")
         self._resource: AnyResource = resources.Resource.create({}) if resource is None else resource
         self._multi_log_record_processor = multi_log_record_processor or SynchronousMultiLogRecordProcessor()
         self._disabled = environment.boolean(OTEL_SDK_DISABLED)

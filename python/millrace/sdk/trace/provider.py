@@ -16,7 +16,7 @@ from millrace.sdk.trace.id_generator import RandomIdGenerator
 from millrace.sdk.trace.limits import SpanLimits
 from millrace.sdk.trace.processor import SpanProcessor, SynchronousMultiSpanProcessor
 from millrace.sdk.trace.sampling import sampler_from_environment
-from millrace.sdk.trace.upstream import stand_in
+from millrace.sdk.upstream import stand_in
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes
@@ -57,7 +57,7 @@ class TracerProvider(trace.TracerProvider):
         _buffer: "_native.Buffer | None" = None,
     ) -> None:
         install_runtime_context()
-        stand_in(type(self))
+        stand_in("opentelemetry.sdk.trace", type(self), "TracerProvider")
         self._active_span_processor = active_span_processor or SynchronousMultiSpanProcessor()
         self.id_generator = id_generator or RandomIdGenerator()
         self.sampler = sampler or sampler_from_environment()
