@@ -33,6 +33,7 @@ _OURS = {
     "_logs": "logs",
     "_logs.export": "logs.export",
     "resources": "resources",
+    "error_handler": "error_handler",
     "environment_variables": "environment_variables",
     "util.instrumentation": "instrumentation",
 }

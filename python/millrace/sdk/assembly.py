@@ -4,7 +4,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from millrace.sdk import environment, process, resources
-from millrace.sdk.environment_variables import OTEL_PYTHON_ID_GENERATOR
+from millrace.sdk.environment_variables import OTEL_PYTHON_ID_GENERATOR, OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -100,6 +100,10 @@ def assemble(plan: Plan, *, strict: bool = False) -> Assembly:
             made[signal]._disabled = False  # noqa: SLF001 - by OTEL_SDK_DISABLED, which does not count beside a file
     assembly = Assembly(engine, made.get("traces"), made.get("metrics"), made.get("logs"), _summary(plan))
     process.after_fork(_Identity(plan.resource, assembly.providers).renew)
+    if engine and assembly.meter_provider and environment.boolean(OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED):
+        from millrace.sdk import self_metrics  # noqa: PLC0415 - for those who ask
+
+        self_metrics.count_engine(engine, settings, assembly.meter_provider)
     return assembly
 
 

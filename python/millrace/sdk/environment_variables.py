@@ -20,6 +20,9 @@ OTEL_EXPERIMENTAL_RESOURCE_DETECTORS = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
 # [tracecontext,baggage] How context travels between services, in this order and each once; `none` for not at all.
 #   Others than the default two come from installed packages.
 OTEL_PROPAGATORS = "OTEL_PROPAGATORS"
+# [false] `true` counts what the SDK itself does, as `otel.sdk.*` metrics; each span and log record then costs a call
+#   into Python.
+OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
 
 # == What is exported, and when
 # [otlp] `otlp`, `console`, `none`, or the name of an installed exporter; several with commas between them.
@@ -164,4 +167,3 @@ OTEL_EXPORTER_PROMETHEUS_PORT = "OTEL_EXPORTER_PROMETHEUS_PORT"
 OTEL_PYTHON_TRACER_CONFIGURATOR = "OTEL_PYTHON_TRACER_CONFIGURATOR"
 OTEL_PYTHON_METER_CONFIGURATOR = "OTEL_PYTHON_METER_CONFIGURATOR"
 OTEL_PYTHON_LOGGER_CONFIGURATOR = "OTEL_PYTHON_LOGGER_CONFIGURATOR"
-OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"

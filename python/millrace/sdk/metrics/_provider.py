@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property
 from logging import getLogger
 from threading import Lock, RLock
-from time import monotonic
+from time import monotonic, perf_counter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -283,8 +283,12 @@ class MeterProvider(ApiMeterProvider):
             number = self._number_of(metric_reader)
             if number is None:
                 return None
-            self._observe(number, timeout_millis)
-            return self._storage.collect_request(number)
+            began = perf_counter()
+            try:
+                self._observe(number, timeout_millis)
+                return self._storage.collect_request(number)
+            finally:
+                metric_reader._record_time(began)  # noqa: SLF001 - the engine's reader, which is ours
 
     def _number_of(self, metric_reader: Any) -> int | None:  # noqa: ANN401 - as above
         registered = self._readers.get(metric_reader)
