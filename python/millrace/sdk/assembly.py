@@ -141,6 +141,9 @@ def _meter_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN401
 
     readers: list[Any] = []
     for exporter in _python_exporters("metrics", plan):
+        if hasattr(exporter, "_set_collect_callback"):
+            readers.append(exporter)  # one that is asked, such as Prometheus's
+            continue
         from millrace.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415 - for those who name one
 
         readers.append(PeriodicExportingMetricReader(exporter))
@@ -180,21 +183,23 @@ def _python_exporters(signal: str, plan: Plan) -> "list[Any]":
 
 
 def _exporter_class(signal: str, name: str) -> Any:  # noqa: ANN401 - whatever an installed package has
-    if name == "console":
+    if (signal, name) in _OWN:
         from importlib import import_module  # noqa: PLC0415 - as below
 
-        module, kind = _CONSOLE[signal]
+        module, kind = _OWN[signal, name]
         return getattr(import_module(module), kind)
     from millrace.sdk import entry_points  # noqa: PLC0415 - 10 ms for those who name one
 
     return entry_points.load(f"opentelemetry_{signal}_exporter", name)
 
 
-_CONSOLE = {
-    "traces": ("millrace.sdk.trace.export", "ConsoleSpanExporter"),
-    "metrics": ("millrace.sdk.metrics.export", "ConsoleMetricExporter"),
-    "logs": ("millrace.sdk.logs.export", "ConsoleLogRecordExporter"),
+_OWN = {
+    ("traces", "console"): ("millrace.sdk.trace.export", "ConsoleSpanExporter"),
+    ("metrics", "console"): ("millrace.sdk.metrics.export", "ConsoleMetricExporter"),
+    ("metrics", "prometheus"): ("millrace.sdk.metrics.prometheus.reader", "reader_from_environment"),
+    ("logs", "console"): ("millrace.sdk.logs.export", "ConsoleLogRecordExporter"),
 }
+"""By signal and name, the exporters in Python that are ours."""
 
 
 def _id_generator() -> Any:  # noqa: ANN401 - whatever an installed package has
