@@ -36,9 +36,11 @@ impl Engine {
         Some(Buffer::of_engine(self.0.buffer(signal.0)?, self.0.clone()))
     }
 
-    /// Has `callback(timeout_s)` asked for an export request of metrics, or `None`, at the interval and by each flush.
-    fn collect_metrics(&self, callback: Option<Py<PyAny>>) {
-        drop(self.0.collect_metrics(callback.map(collector)));
+    /// Has `callback(timeout_s)` asked for an export request of metrics, or `None`, at the interval of one of their exporters
+    /// and by each flush.
+    #[pyo3(signature = (callback, exporter=0))]
+    fn collect_metrics(&self, callback: Option<Py<PyAny>>, exporter: usize) {
+        drop(self.0.collect_metrics(exporter, callback.map(collector)));
     }
 
     /// Starts the thread. Recording something does the same.

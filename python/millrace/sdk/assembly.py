@@ -148,11 +148,11 @@ def _meter_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN401
 
         readers.append(PeriodicExportingMetricReader(exporter))
     options = plan.options_of("metrics")
-    preferences = options.pop("preferences", {})
-    if engine and preferences:
+    declared = options.pop("preferences", [])
+    if engine and declared:
         from millrace.sdk.metrics.export import EngineMetricReader  # noqa: PLC0415 - else the provider makes it
 
-        readers.append(EngineMetricReader(engine, **preferences))
+        readers += [EngineMetricReader(engine, exporter=at, **preferences) for at, preferences in enumerate(declared)]
         engine = None
     resource: Any = plan.resource  # of either SDK
     return MeterProvider(resource=resource, metric_readers=readers, shutdown_on_exit=False, _engine=engine, **options)
@@ -220,10 +220,15 @@ def _summary(plan: Plan) -> str:
     places: dict[str, list[str]] = {}
     for signal in plan.signals:
         settings, names = plan.settings.engine[signal], plan.settings.exporters[signal]
-        where = [_place(signal, settings["exporter"])] if settings else []
+        exporters = [] if not settings else settings["exporters"] if signal != "metrics" else _of_metrics(settings)
+        where = [_place(signal, exporter) for exporter in exporters]
         places.setdefault(" and ".join(where + names) or "nowhere", []).append(signal)
     parts = [f"{' and '.join(signals)} to {place}" for place, signals in places.items()]
     return f"Telemetry of {plan.resource.attributes.get('service.name')!r} goes: {'; '.join(parts) or 'nowhere'}"
+
+
+def _of_metrics(settings: "list[Resolved]") -> "list[Resolved]":
+    return [one["exporter"] for one in settings]
 
 
 def _place(signal: str, exporter: "Resolved") -> str:

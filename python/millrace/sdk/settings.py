@@ -42,7 +42,7 @@ class SdkSettings:
     """What the environment and the arguments amount to.
 
     Args:
-        engine: The settings of the native engine; a signal that it does not export is `None`.
+        engine: The settings of the native engine; a signal that it does not export is empty.
         exporters: By signal, the names of exporters written in Python: `console`, and those of installed packages.
         faults: Sentences about what makes exporting impossible.
     """
@@ -61,7 +61,7 @@ def settings_from_environment(destination: Destination, signals: "Collection[str
     for signal in SIGNALS:
         names = _exporter_names(signal) if signal in signals else []
         exporters[signal] = [name for name in names if name not in _OTLP]
-        engine[signal] = None
+        engine[signal] = [] if signal == "metrics" else None
         if len(exporters[signal]) == len(names):
             continue
         try:
@@ -69,7 +69,7 @@ def settings_from_environment(destination: Destination, signals: "Collection[str
         except EndpointError as error:
             faults.append(str(error))
             continue
-        engine[signal] = periodic(exporter) if signal == "metrics" else batching(signal, exporter)
+        engine[signal] = [periodic(exporter)] if signal == "metrics" else batching(signal, exporter)
     return SdkSettings(engine, exporters, tuple(dict.fromkeys(faults)))
 
 
@@ -100,7 +100,7 @@ def batching(signal: str, exporter: "Resolved") -> "Resolved":
         environment.warn(batch, f"is larger than {queue}; {max_queue_size} is used")
         max_export_batch_size = max_queue_size
     return {
-        "exporter": exporter,
+        "exporters": [exporter],
         "schedule_delay_ms": _or(environment.integer(delay), 5_000 if signal == "traces" else 1_000),
         "export_timeout_ms": _or(environment.integer(timeout, minimum=1), 30_000),
         "max_export_batch_size": max_export_batch_size,

@@ -141,7 +141,8 @@ class EngineMetricReader(MetricReader):
     """Hands what it collects to the engine as the bytes of a request; no Python object is made of a point.
 
     Temporality and the aggregation of histograms are those of `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` and
-    `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`, unless they are given.
+    `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`, unless they are given. `exporter` is which of the
+    engine's exporters of metrics sends them.
     """
 
     _component_type = "periodic_metric_reader"
@@ -151,6 +152,8 @@ class EngineMetricReader(MetricReader):
         engine: Any,  # noqa: ANN401 - the native engine
         preferred_temporality: "dict[type, AggregationTemporality] | None" = None,
         preferred_aggregation: "dict[type, Aggregation] | None" = None,
+        *,
+        exporter: int = 0,
     ) -> None:
         from millrace.sdk.metrics._preference import aggregation_of_histograms, temporality  # noqa: PLC0415 - a circle
 
@@ -159,9 +162,10 @@ class EngineMetricReader(MetricReader):
             {**aggregation_of_histograms(), **(preferred_aggregation or {})},
         )
         self._engine = engine
+        self._exporter = exporter
 
     def _set_request_callback(self, func: "Callable[[float], bytes | None] | None") -> None:
-        self._engine.collect_metrics(func)
+        self._engine.collect_metrics(func, self._exporter)
 
     def _receive_metrics(self, metrics_data: "MetricsData", timeout_millis: float = 10_000, **kwargs: Any) -> None:  # noqa: ANN401
         raise NotImplementedError("the engine takes bytes")
@@ -173,4 +177,4 @@ class EngineMetricReader(MetricReader):
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """Collect and export a last time, and stop collecting. The engine goes on for the other signals."""
         self._engine.force_flush(timeout_millis / 1e3)
-        self._engine.collect_metrics(None)
+        self._engine.collect_metrics(None, self._exporter)
