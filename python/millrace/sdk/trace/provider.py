@@ -11,7 +11,7 @@ from millrace import _native
 from millrace.sdk import environment, process, resources
 from millrace.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED, OTEL_SDK_DISABLED
 from millrace.sdk.instrumentation import InstrumentationScope
-from millrace.sdk.runtime_context import install_runtime_context
+from millrace.sdk.runtime_context import install_runtime_context, is_runtime_context_ours
 from millrace.sdk.trace.id_generator import RandomIdGenerator
 from millrace.sdk.trace.limits import SpanLimits
 from millrace.sdk.trace.processor import SpanProcessor, SynchronousMultiSpanProcessor
@@ -118,6 +118,10 @@ class TracerProvider(trace.TracerProvider):
             tracer = self._tracers.get(scope)
             if tracer is None:
                 tracer = self._tracers[scope] = self._recorder.tracer(scope)
+        if not is_runtime_context_ours():
+            from millrace.sdk.trace.api_context import ApiContextTracer  # noqa: PLC0415 - for the few who have their own
+
+            return ApiContextTracer(tracer)
         return tracer  # type: ignore[return-value] # a virtual subclass
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
