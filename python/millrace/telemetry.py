@@ -137,7 +137,8 @@ class Telemetry:
         """Return what became of the items of each signal that the engine exports.
 
         Returns:
-            By signal: `recorded`, `exported`, `dropped` (by reason) and `queued`, in items.
+            By signal: `recorded`, `exported`, `dropped` (by reason) and `queued`, in items; where a signal has several
+            exporters, an item counts once for each.
         """
         import json  # noqa: PLC0415 - 2 ms for those who ask
 

@@ -128,7 +128,12 @@ def test_a_disabled_file_has_no_plan(file: Path) -> None:
             "expected a number from 0 to 1, got 2",
         ),
         (
-            'file_format: "1.0"\nmeter_provider:\n  readers:\n    - pull: {exporter: {prometheus/development: }}\n',
+            """\
+file_format: "1.0"
+meter_provider:
+  readers:
+    - pull: {exporter: {prometheus/development: {translation_strategy: no_translation}}}
+""",
             4,
             "millrace does not have this",
         ),

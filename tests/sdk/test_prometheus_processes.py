@@ -226,6 +226,36 @@ def answers(port: int) -> bool:
         return False
 
 
+DECLARED = """
+file_format: "1.0"
+meter_provider:
+  readers:
+    - pull:
+        exporter:
+          prometheus/development:
+            {{host: 127.0.0.1, port: {port}, scope_info_enabled: false, target_info_enabled/development: false,
+              resource_constant_labels: {{included: ["service.*"], excluded: ["*.instance.id"]}}}}
+resource: {{attributes: [{{name: service.name, value: shop}}, {{name: service.instance.id, value: one}}]}}
+"""
+
+
+def test_a_file_may_declare_a_reader_that_prometheus_asks(tmp_path: Path, free_port: int) -> None:
+    file = tmp_path / "otel.yaml"
+    file.write_text(DECLARED.format(port=free_port))
+    program = """
+import sys, urllib.request, millrace
+from opentelemetry import metrics
+millrace.configure()
+metrics.get_meter("shop").create_counter("orders").add(2)
+print(urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}/metrics", timeout=5).read().decode())
+"""
+    run = run_program(sys.executable, "-c", program, str(free_port), OTEL_CONFIG_FILE=str(file))
+
+    assert run.returncode == 0, run.stderr
+    assert 'orders_total{service_name="shop"} 2\n' in run.stdout
+    assert "target_info" not in run.stdout
+
+
 def test_an_address_in_use_is_said_and_costs_nothing_else(free_port: int) -> None:
     program = """
 import millrace

@@ -74,8 +74,8 @@ def _exports(signal: str, provider: Values | None, problems: Problems) -> tuple[
         if one.values is None or one.values["exporter"] is None:
             continue  # reported already
         exporter: Chosen = one.values["exporter"]
-        if exporter.name == "console":
-            names.append("console")
+        if exporter.name == "console" or one.name == "pull":
+            names.append(_kind(exporter))
         else:
             natives.append(_native(signal, one, _exporter(signal, exporter, problems)))
             if signal != "metrics" and _batching(natives[-1]) != _batching(natives[0]):
@@ -84,6 +84,10 @@ def _exports(signal: str, provider: Values | None, problems: Problems) -> tuple[
     if signal == "metrics":
         return natives, names
     return (natives[0] | {"exporters": [to for one in natives for to in one["exporters"]]} if natives else None), names
+
+
+def _kind(exporter: Chosen) -> str:
+    return exporter.name.removesuffix("/development")
 
 
 def _batching(native: dict[str, Any]) -> dict[str, Any]:
@@ -238,12 +242,39 @@ def _of_meter_provider(provider: Values, everywhere: Values) -> dict[str, Any]:
         "views": [_view(view) for view in provider["views"] if view],
         "exemplar_filter": filters[provider["exemplar_filter"]](),
         "preferences": _preferences(provider),
+        "exporters": {
+            _kind(one.values["exporter"]): partial(_prometheus_reader, one.values["exporter"].values)
+            for one in provider["readers"]
+            if one and one.name == "pull"
+        },
     }
+
+
+def _prometheus_reader(values: Values) -> Any:  # noqa: ANN401 - one of the SDK's readers
+    from fnmatch import fnmatchcase  # noqa: PLC0415 - as below
+
+    from millrace.sdk.metrics.prometheus.reader import PrometheusMetricReader, shared_directory  # noqa: PLC0415 - as above
+
+    chosen = values["resource_constant_labels"]
+    included, excluded = chosen["included"], chosen["excluded"] or ()
+
+    def is_label(key: str) -> bool:
+        wanted = included is None or any(fnmatchcase(key, pattern) for pattern in included)
+        return wanted and not any(fnmatchcase(key, pattern) for pattern in excluded)
+
+    return PrometheusMetricReader(
+        disable_target_info=not values["target_info_enabled/development"],
+        scope_info_enabled=values["scope_info_enabled"],
+        resource_attribute_filter=is_label if values.written("resource_constant_labels") else None,
+        host=values["host"],
+        port=values["port"],
+        directory=shared_directory(),
+    )
 
 
 def _preferences(provider: Values) -> list[dict[str, Any]]:
     """Return the temporality and the aggregation that each exporter of the engine prefers."""
-    exporters = [one.values["exporter"] for one in provider["readers"] if one]
+    exporters = [one.values["exporter"] for one in provider["readers"] if one and one.name == "periodic"]
     return [_preferred(exporter.values) for exporter in exporters if exporter.name != "console"]
 
 

@@ -140,14 +140,14 @@ def _meter_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN401
     from millrace.sdk.metrics import MeterProvider  # noqa: PLC0415 - only where metrics are recorded
 
     readers: list[Any] = []
-    for exporter in _python_exporters("metrics", plan):
+    options = plan.options_of("metrics")
+    for exporter in _python_exporters("metrics", plan, options.pop("exporters", {})):
         if hasattr(exporter, "_set_collect_callback"):
             readers.append(exporter)  # one that is asked, such as Prometheus's
             continue
         from millrace.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415 - for those who name one
 
         readers.append(PeriodicExportingMetricReader(exporter))
-    options = plan.options_of("metrics")
     declared = options.pop("preferences", [])
     if engine and declared:
         from millrace.sdk.metrics.export import EngineMetricReader  # noqa: PLC0415 - else the provider makes it
@@ -171,12 +171,18 @@ def _logger_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN40
     return provider
 
 
-def _python_exporters(signal: str, plan: Plan) -> "list[Any]":
-    """Return the exporters of `OTEL_..._EXPORTER` that the engine does not have; one that fails is left out."""
+def _python_exporters(
+    signal: str, plan: Plan, declared: "Mapping[str, Callable[[], object]] | None" = None
+) -> "list[Any]":
+    """Return the exporters of `OTEL_..._EXPORTER` that the engine does not have; one that fails is left out.
+
+    `declared` are those that a file describes, which are made of its settings.
+    """
     exporters = []
     for name in plan.settings.exporters[signal]:
         try:
-            exporters.append(_exporter_class(signal, name)())
+            make = (declared or {}).get(name) or _exporter_class(signal, name)
+            exporters.append(make())
         except Exception as error:  # noqa: BLE001 - whatever an installed package does
             _log.warning("OTEL_%s_EXPORTER: %s is left out: %s", signal.upper(), name, error)
     return exporters

@@ -164,7 +164,7 @@ fn receivers(
     for ((settings, collector), commands) in collected {
         let exporter = settings.exporter();
         let id = id(Signal::Metrics, &exporter);
-        let exporter = build(&exporter, id.clone(), parts, log);
+        let exporter = build(&exporter, &id, parts, log);
         let means = means(Signal::Metrics, [id.as_str()], parts, log, commands);
         let (interval, timeout) = (settings.interval(), settings.timeout());
         let periodic = Periodic::new(means, exporter, collector.clone(), interval, timeout);
@@ -180,7 +180,7 @@ fn id(signal: Signal, exporter: &Exporter) -> String {
 
 fn destination(signal: Signal, exporter: &Exporter, parts: &Parts, log: &Arc<Log>) -> Destination {
     let id = id(signal, exporter);
-    let built = build(exporter, id.clone(), parts, log);
+    let built = build(exporter, &id, parts, log);
     Destination::new(built, id, settings::in_flight(exporter))
 }
 
@@ -200,14 +200,14 @@ fn means<'a>(
     }
 }
 
-fn build(exporter: &Exporter, id: String, parts: &Parts, log: &Arc<Log>) -> Arc<dyn Consumer> {
+fn build(exporter: &Exporter, id: &str, parts: &Parts, log: &Arc<Log>) -> Arc<dyn Consumer> {
     let context = Context {
-        id: id.clone(),
+        id: id.to_owned(),
         ledger: Arc::clone(&parts.ledger),
         log: Arc::clone(log),
     };
     exporters::build(exporter, context).unwrap_or_else(|error| {
-        log.error(&id, &error);
+        log.error(id, &error);
         let refusal = Refusal::permanent(Reason::DestinationRefused, error.to_string());
         Arc::new(Unusable {
             ledger: Arc::clone(&parts.ledger),

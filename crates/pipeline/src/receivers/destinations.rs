@@ -79,7 +79,7 @@ impl Destinations {
         acks: &mut JoinSet<Settled>,
     ) -> (usize, usize) {
         let several = self.all.len() > 1;
-        let batch = if several { detached(batch) } else { batch };
+        let batch = if several { detached(&batch) } else { batch };
         let bytes = batch.payload.len();
         let (mut taken, mut refused) = (0, 0);
         for (index, destination) in self.all.iter_mut().enumerate() {
@@ -121,7 +121,7 @@ impl Destinations {
 }
 
 /// The batch in memory of its own: what a slow destination holds must not fill the buffer that the others live from.
-fn detached(batch: Batch) -> Batch {
+fn detached(batch: &Batch) -> Batch {
     let copies = batch
         .payload
         .chunks()
@@ -132,6 +132,6 @@ fn detached(batch: Batch) -> Batch {
         });
     Batch {
         payload: copies,
-        ..batch
+        ..*batch
     }
 }

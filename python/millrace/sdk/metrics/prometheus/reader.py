@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from millrace.sdk.metrics._points import MetricsData
     from millrace.sdk.metrics.prometheus.processes import ProcessDirectory
 
-__all__ = ["PrometheusMetricReader", "reader_from_environment"]
+__all__ = ["PrometheusMetricReader", "reader_from_environment", "shared_directory"]
 
 _log = logging.getLogger("millrace.sdk.metrics")
 
@@ -199,5 +199,10 @@ def reader_from_environment() -> PrometheusMetricReader:
     return PrometheusMetricReader(
         host=environment.text(OTEL_EXPORTER_PROMETHEUS_HOST) or "localhost",
         port=_PORT_DEFAULT if port is None else port,
-        directory=environment.text(MILLRACE_PROMETHEUS_DIRECTORY),
+        directory=shared_directory(),
     )
+
+
+def shared_directory() -> str | None:
+    """Return the directory that the processes of this service share, if there is one."""
+    return environment.text(MILLRACE_PROMETHEUS_DIRECTORY)
