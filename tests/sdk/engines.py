@@ -45,15 +45,15 @@ def recorded(to: Settings, **settings: object) -> Settings:
     } | settings
 
 
-def settings_text(**signals: Settings) -> str:
+def engine_settings(**signals: Settings) -> Settings:
     """The settings as the engine takes them; signals that are not given are not exported."""
-    return json.dumps({"traces": None, "logs": None, "metrics": None} | signals)
+    return {"traces": None, "logs": None, "metrics": None} | signals
 
 
 @contextmanager
 def running(**signals: Settings) -> Iterator[_native.Engine]:
     """An engine that is shut down after the test, with little patience; its books add up then."""
-    engine = _native.Engine(settings_text(**signals))
+    engine = _native.Engine(engine_settings(**signals))
     try:
         yield engine
     finally:

@@ -8,16 +8,8 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from millrace.declarative.kinds import Chosen
-from millrace.exporter import (
-    SIGNAL_PATHS,
-    client_tls,
-    grpc_endpoint,
-    header_name_fault,
-    header_value_fault,
-    otlp_grpc,
-    otlp_http,
-    sending,
-)
+from millrace.endpoint import grpc_endpoint, header_name_fault, header_value_fault
+from millrace.exporter import SIGNAL_PATHS, client_tls, otlp_grpc, otlp_http, sending
 from millrace.gateway.config.problems import Problems
 from millrace.gateway.config.settings import Values
 from millrace.sdk import resources

@@ -1,7 +1,7 @@
 """What a declarative configuration may hold: the stable part of file format 1.0, as settings in groups."""
 
 from millrace.declarative.kinds import Absent, Attributes, FileFormat, Named, OneOf
-from millrace.exporter import grpc_endpoint, parse_url
+from millrace.endpoint import grpc_endpoint, parse_url
 from millrace.gateway.config.kinds import Boolean, Choice, Ignored, Integer, Kind, ListOf, Number, Secret, Text
 from millrace.gateway.config.settings import Group, Setting
 

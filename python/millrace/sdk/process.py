@@ -7,7 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 from weakref import ref
 
 from millrace import _native
@@ -15,23 +15,24 @@ from millrace.sdk import resources
 
 if TYPE_CHECKING:
     from types import MethodType
+    from typing import Protocol
 
-__all__ = ["Delivery", "after_fork", "after_fork_while_alive", "at_exit", "at_sigterm"]
+    class Delivery(Protocol):
+        """Whatever has telemetry to deliver before the process ends."""
+
+        def flush_before_end(self) -> None:
+            """Deliver what is held, within the deadline for the end of the process; more may be recorded afterwards."""
+
+        def shutdown_at_exit(self) -> None:
+            """Deliver what is held, within the same deadline, and record no more."""
+
+
+__all__ = ["after_fork", "after_fork_while_alive", "at_exit", "at_sigterm"]
 
 _log = logging.getLogger(__name__)
 
 _FORKING_LIBRARIES = ("multiprocessing.util", "billiard.util")
 """Their children end by `os._exit`, which runs their own finalizers and no `atexit`."""
-
-
-class Delivery(Protocol):
-    """Whatever has telemetry to deliver before the process ends."""
-
-    def flush_before_end(self) -> None:
-        """Deliver what is held, within the deadline for the end of the process; more may be recorded afterwards."""
-
-    def shutdown_at_exit(self) -> None:
-        """Deliver what is held, within the same deadline, and record no more."""
 
 
 _in_child: list[Callable[[], Callable[[], None] | None]] = []
@@ -77,7 +78,7 @@ def _after_fork() -> None:
         _log.exception("Telemetry of this forked process may be incomplete")
 
 
-def at_exit(delivery: Delivery) -> None:
+def at_exit(delivery: "Delivery") -> None:
     """Deliver when the process exits, also a child of `multiprocessing` or `billiard`, which never reaches `atexit`."""
     atexit.register(delivery.shutdown_at_exit)
     _at_exit_of_child(delivery)
@@ -85,7 +86,7 @@ def at_exit(delivery: Delivery) -> None:
     after_fork(lambda: _once_child_begins(delivery))
 
 
-def _at_exit_of_child(delivery: Delivery) -> None:
+def _at_exit_of_child(delivery: "Delivery") -> None:
     for name in _FORKING_LIBRARIES:
         library = sys.modules.get(name)
         if library is not None:
@@ -93,7 +94,7 @@ def _at_exit_of_child(delivery: Delivery) -> None:
             library.Finalize(None, delivery.shutdown_at_exit, exitpriority=-1_000)
 
 
-def _once_child_begins(delivery: Delivery) -> None:
+def _once_child_begins(delivery: "Delivery") -> None:
     """Register in a child, which forgets all finalizers when it begins, also those of the program it has imported."""
     for name in _FORKING_LIBRARIES:
         library = sys.modules.get(name)
@@ -101,7 +102,7 @@ def _once_child_begins(delivery: Delivery) -> None:
             library.register_after_fork(delivery, _at_exit_of_child)
 
 
-def at_sigterm(delivery: Delivery) -> bool:
+def at_sigterm(delivery: "Delivery") -> bool:
     """Deliver when SIGTERM is about to end the process, which it does as before; return whether that is in place.
 
     A handler of the program, or one that it sets later, is left alone: such programs end in an orderly way. Python runs
@@ -116,7 +117,7 @@ def at_sigterm(delivery: Delivery) -> bool:
     return True
 
 
-def _end_by_signal(delivery: Delivery, number: int) -> None:
+def _end_by_signal(delivery: "Delivery", number: int) -> None:
     try:
         delivery.flush_before_end()
     finally:

@@ -1,6 +1,6 @@
 """What the engine is told: for each signal where it goes and when, from arguments and environment variables."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from millrace.sdk import environment
 from millrace.sdk.environment_variables import (
@@ -38,15 +38,19 @@ _OTLP = frozenset({"otlp", "otlp_proto_http", "otlp_proto_grpc", "otlp_json_http
 """Names of upstream's exporters that the engine replaces; the protocol is what OTEL_EXPORTER_OTLP_PROTOCOL says."""
 
 
-class SdkSettings(NamedTuple):
-    """What the environment and the arguments amount to."""
+class SdkSettings:
+    """What the environment and the arguments amount to.
 
-    engine: "Resolved"
-    """The settings of the native engine; a signal that it does not export is `None`."""
-    exporters: dict[str, list[str]]
-    """By signal, the names of exporters written in Python: `console`, and those of installed packages."""
-    faults: tuple[str, ...]
-    """Sentences about what makes exporting impossible."""
+    Args:
+        engine: The settings of the native engine; a signal that it does not export is `None`.
+        exporters: By signal, the names of exporters written in Python: `console`, and those of installed packages.
+        faults: Sentences about what makes exporting impossible.
+    """
+
+    def __init__(self, engine: "Resolved", exporters: dict[str, list[str]], faults: tuple[str, ...]) -> None:
+        self.engine = engine
+        self.exporters = exporters
+        self.faults = faults
 
 
 def settings_from_environment(destination: Destination, signals: "Collection[str]") -> SdkSettings:

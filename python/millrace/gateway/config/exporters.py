@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from millrace.exporter import SIGNAL_PATHS, grpc_endpoint, otlp_grpc, otlp_http, parse_url
+from millrace.endpoint import grpc_endpoint, parse_url
+from millrace.exporter import SIGNAL_PATHS, otlp_grpc, otlp_http
 from millrace.gateway.config.components import Component, Resolved
 from millrace.gateway.config.endpoints import URL
 from millrace.gateway.config.kinds import Boolean, Choice, Duration, Ignored, Integer, Text, Unsupported

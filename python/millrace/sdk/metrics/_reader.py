@@ -4,8 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from logging import getLogger
 from threading import RLock
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from millrace.sdk import environment
+from millrace.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED
 from millrace.sdk.metrics import _instruments as made
 from millrace.sdk.metrics._aggregation import AggregationTemporality, DefaultAggregation
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
     from millrace.sdk.metrics._aggregation import Aggregation
     from millrace.sdk.metrics._points import MetricsData
+    from millrace.sdk.self_metrics import CollectionTimes
 
 _log = getLogger("millrace.sdk.metrics")
 
@@ -31,11 +35,15 @@ class MetricReader(ABC):
     temporality or a class that there is not.
     """
 
+    _component_type: str | None = None
+    """Of what the SDK counts of itself; by default the name of the class."""
+    _times: "CollectionTimes | None" = None
+
     def __init__(
         self,
         preferred_temporality: "dict[type, AggregationTemporality] | None" = None,
         preferred_aggregation: "dict[type, Aggregation] | None" = None,
-        **_kwargs: Any,  # noqa: ANN401 - upstream's parameters for metrics about itself
+        **_kwargs: Any,  # noqa: ANN401 - upstream's, for the same
     ) -> None:
         self._collect: Callable[..., MetricsData | None] | None = None
         self._preferred_temporality = preferred_temporality
@@ -54,15 +62,27 @@ class MetricReader(ABC):
         if self._collect is None:
             _log.warning("Cannot call collect on a MetricReader until it is registered on a MeterProvider")
             return
-        metrics = self._collect(self, timeout_millis=timeout_millis)
+        began = perf_counter()
+        try:
+            metrics = self._collect(self, timeout_millis=timeout_millis)
+        finally:
+            self._record_time(began)
         if metrics is not None:
             self._receive_metrics(metrics, timeout_millis=timeout_millis)
 
     def _set_collect_callback(self, func: "Callable[..., MetricsData | None] | None") -> None:
         self._collect = func
 
-    def _set_meter_provider(self, meter_provider: "MeterProvider") -> None:  # noqa: B027 - most need not know
-        """Learn whose reader this is."""
+    def _set_meter_provider(self, meter_provider: "MeterProvider") -> None:
+        """Learn who counts what the SDK itself does, where a variable asks for that."""
+        if environment.boolean(OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED):
+            from millrace.sdk.self_metrics import CollectionTimes  # noqa: PLC0415 - for those who ask
+
+            self._times = CollectionTimes(self._component_type or type(self).__qualname__, meter_provider)
+
+    def _record_time(self, began: float) -> None:
+        if self._times is not None:
+            self._times.record(perf_counter() - began)
 
     @abstractmethod
     def _receive_metrics(self, metrics_data: "MetricsData", timeout_millis: float = 10_000, **kwargs: Any) -> None:  # noqa: ANN401
@@ -123,6 +143,8 @@ class EngineMetricReader(MetricReader):
     Temporality and the aggregation of histograms are those of `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` and
     `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`, unless they are given.
     """
+
+    _component_type = "periodic_metric_reader"
 
     def __init__(
         self,
