@@ -12,11 +12,11 @@ from millrace.sdk.environment_variables import (
     MILLRACE_EXIT_TIMEOUT,
     MILLRACE_HANDLE_SIGTERM,
     OTEL_CONFIG_FILE,
+    OTEL_PROPAGATORS,
     OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED,
     OTEL_SDK_DISABLED,
 )
 from millrace.sdk.otlp_exporter import COMPRESSIONS, PROTOCOLS, Destination
-from millrace.sdk.propagation import install_propagators
 from millrace.sdk.resources import SERVICE_NAME, Resource
 from millrace.sdk.settings import SIGNALS, settings_from_environment
 
@@ -365,7 +365,10 @@ def _install(telemetry: Telemetry) -> None:
         if _Process.is_installed:
             return
         _Process.is_installed = True
-    install_propagators(telemetry.propagators)
+    if telemetry.propagators is not None or environment.text(OTEL_PROPAGATORS):
+        from millrace.sdk.propagation import install_propagators  # noqa: PLC0415 - the API has the default ones
+
+        install_propagators(telemetry.propagators)
     install_providers(telemetry.assembly)
     if telemetry.assembly is not NOTHING:
         _install_logging_handler(telemetry)
