@@ -26,6 +26,7 @@ mod metric;
 mod otlp;
 mod resource;
 mod send;
+mod store;
 mod trace;
 mod value;
 
@@ -60,6 +61,8 @@ mod _native {
 
     #[pymodule_export]
     use crate::send::Sender;
+    #[pymodule_export]
+    use crate::store::{TraceIndex, check_store_file, read_store_file};
     #[pymodule_export]
     use crate::trace::{NonRecordingSpan, Span, SpanRecorder, SpanScope, Tracer};
 
