@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use millrace_wire::Signal;
-use zstd::zstd_safe::{self, CCtx, CParameter, ResetDirective};
+use zstd::zstd_safe::{self, CCtx, CParameter};
 
 use crate::coder::Writer;
 use crate::dictionary::Lookup;
@@ -42,7 +42,6 @@ pub struct Compressor {
     chain: u32,
     sender: Sender,
     whole: Deflater,
-    plain: Plain,
     /// Bytes of a plain frame for each 1024 bytes of a request, as last seen.
     plain_rate: u64,
     sampled: u64,
@@ -78,7 +77,6 @@ impl Compressor {
             chain: 0,
             sender: Sender::new(limits),
             whole: Deflater::new(WHOLE),
-            plain: Plain(None),
             plain_rate: 0,
             sampled: 0,
             lost: 0,
@@ -113,7 +111,7 @@ impl Compressor {
     pub fn compress(&mut self, signal: Signal, request: &[u8]) -> Option<Vec<u8>> {
         self.frames += 1;
         if request.len() > self.limits.request_bytes {
-            return self.plain.frame(signal, request);
+            return plain_frame(signal, request);
         }
         let mode = if self.frames > self.rest_until && self.fits(signal, request) {
             Mode::Shapes
@@ -137,7 +135,7 @@ impl Compressor {
         };
         if body.is_none() {
             self.renew();
-            return self.plain.frame(signal, request);
+            return plain_frame(signal, request);
         }
         self.sequence += 1;
         self.chain = next_chain(self.chain, header.hash);
@@ -163,7 +161,7 @@ impl Compressor {
         if !is_doubtful && self.frames < self.sampled + SAMPLE_FRAMES {
             return Some(frame);
         }
-        let plain = self.plain.frame(signal, request)?;
+        let plain = plain_frame(signal, request)?;
         self.sampled = self.frames;
         self.plain_rate = ((plain.len() as u64) << 10) / (request.len() as u64).max(1);
         if frame.len() <= plain.len() + LARGER_BYTES_MAX {
@@ -193,7 +191,6 @@ impl Compressor {
             + sender.signatures.held()
             + sender.deflater.held()
             + self.whole.held()
-            + self.plain.0.as_ref().map_or(0, CCtx::sizeof)
     }
 
     /// A hash of what the session remembers; that of the receiver is the same after the same frames.
@@ -413,43 +410,26 @@ impl Hasher for Hashed {
     }
 }
 
-/// Frames that need no session.
-struct Plain(Option<CCtx<'static>>);
-
-impl std::fmt::Debug for Plain {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str("Plain")
-    }
-}
-
-impl Plain {
-    fn frame(&mut self, signal: Signal, request: &[u8]) -> Option<Vec<u8>> {
-        let context = match &mut self.0 {
-            Some(context) => context,
-            empty => {
-                let mut context = CCtx::try_create()?;
-                context.set_parameter(CParameter::ChecksumFlag(true)).ok()?;
-                context
-                    .set_parameter(CParameter::CompressionLevel(PLAIN_LEVEL))
-                    .ok()?;
-                empty.insert(context)
-            }
-        };
-        context.reset(ResetDirective::SessionOnly).ok()?;
-        let mut frame = Vec::with_capacity(zstd_safe::compress_bound(request.len()) + 16);
-        let header = Header {
-            mode: Mode::Plain,
-            signal,
-            request_length: request.len(),
-            hash: 0,
-            session: 0,
-            sequence: 0,
-            chain: 0,
-        };
-        header.write(&mut frame);
-        let mut body = Vec::with_capacity(zstd_safe::compress_bound(request.len()));
-        context.compress2(&mut body, request).ok()?;
-        frame.extend_from_slice(&body);
-        Some(frame)
-    }
+/// A frame that needs no session. Its compressor is not kept: such frames are rare, and it is larger than all else.
+fn plain_frame(signal: Signal, request: &[u8]) -> Option<Vec<u8>> {
+    let mut context = CCtx::try_create()?;
+    context.set_parameter(CParameter::ChecksumFlag(true)).ok()?;
+    context
+        .set_parameter(CParameter::CompressionLevel(PLAIN_LEVEL))
+        .ok()?;
+    let header = Header {
+        mode: Mode::Plain,
+        signal,
+        request_length: request.len(),
+        hash: 0,
+        session: 0,
+        sequence: 0,
+        chain: 0,
+    };
+    let mut body = Vec::with_capacity(zstd_safe::compress_bound(request.len()));
+    context.compress2(&mut body, request).ok()?;
+    let mut frame = Vec::with_capacity(body.len() + 16);
+    header.write(&mut frame);
+    frame.extend_from_slice(&body);
+    Some(frame)
 }

@@ -111,6 +111,18 @@ impl Decompressor {
         Ok(request)
     }
 
+    /// The number of the session.
+    #[must_use]
+    pub fn session(&self) -> u64 {
+        self.session
+    }
+
+    /// Whether a frame was damaged, so that no other will be taken.
+    #[must_use]
+    pub fn is_broken(&self) -> bool {
+        self.broken
+    }
+
     fn inflate(&mut self, header: &Header, body: &[u8]) -> Option<Vec<u8>> {
         let mut request = Vec::with_capacity(plausible(header.request_length, body.len()));
         self.whole.pull(body, header.request_length, &mut request)?;

@@ -49,17 +49,75 @@ impl Limits {
     /// The smaller of each: what two sides can both hold to.
     #[must_use]
     pub fn common(self, other: Self) -> Self {
+        let mut smaller = self.numbers();
+        for (one, two) in smaller.iter_mut().zip(other.numbers()) {
+            *one = (*one).min(two);
+        }
+        Self::of(smaller)
+    }
+
+    /// Whether no bound is above that of `other`.
+    #[must_use]
+    pub fn is_within(self, other: Self) -> bool {
+        self.common(other) == self
+    }
+
+    /// The bounds as ten numbers with commas between them, in the order in which they are declared here.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        self.numbers().map(|number| number.to_string()).join(",")
+    }
+
+    /// Reads what [`to_text`](Self::to_text) writes.
+    #[must_use]
+    pub fn from_text(text: &str) -> Option<Self> {
+        let mut numbers = [0; 10];
+        let mut parts = text.split(',');
+        for number in &mut numbers {
+            *number = parts.next()?.trim().parse().ok()?;
+        }
+        parts.next().is_none().then(|| Self::of(numbers))
+    }
+
+    const fn numbers(self) -> [usize; 10] {
+        [
+            self.request_bytes,
+            self.shapes,
+            self.shape_bytes,
+            self.values_per_key,
+            self.keys,
+            self.value_bytes,
+            self.value_length,
+            self.ids,
+            self.path_values,
+            self.path_nodes,
+        ]
+    }
+
+    const fn of(numbers: [usize; 10]) -> Self {
+        let [
+            request_bytes,
+            shapes,
+            shape_bytes,
+            values_per_key,
+            keys,
+            value_bytes,
+            value_length,
+            ids,
+            path_values,
+            path_nodes,
+        ] = numbers;
         Self {
-            request_bytes: self.request_bytes.min(other.request_bytes),
-            shapes: self.shapes.min(other.shapes),
-            shape_bytes: self.shape_bytes.min(other.shape_bytes),
-            values_per_key: self.values_per_key.min(other.values_per_key),
-            keys: self.keys.min(other.keys),
-            value_bytes: self.value_bytes.min(other.value_bytes),
-            value_length: self.value_length.min(other.value_length),
-            ids: self.ids.min(other.ids),
-            path_values: self.path_values.min(other.path_values),
-            path_nodes: self.path_nodes.min(other.path_nodes),
+            request_bytes,
+            shapes,
+            shape_bytes,
+            values_per_key,
+            keys,
+            value_bytes,
+            value_length,
+            ids,
+            path_values,
+            path_nodes,
         }
     }
 
@@ -71,6 +129,23 @@ impl Limits {
             keys: self.keys.clamp(1, 4096),
             ids: self.ids.clamp(4, 32_768),
             ..self
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_written_as_text_are_read_back_and_the_smaller_of_each_is_common() {
+        let mine = Limits { shapes: 5, ..Limits::default() };
+        let theirs = Limits { ids: 8, ..Limits::default() };
+        assert_eq!(Limits::from_text(&mine.to_text()), Some(mine));
+        assert_eq!(mine.common(theirs), Limits { shapes: 5, ids: 8, ..Limits::default() });
+        assert!(mine.is_within(Limits::default()) && !Limits::default().is_within(mine));
+        for text in ["", "1,2", "1,2,3,4,5,6,7,8,9,10,11", "a,2,3,4,5,6,7,8,9,10"] {
+            assert_eq!(Limits::from_text(text), None);
         }
     }
 }
