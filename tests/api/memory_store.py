@@ -1,9 +1,9 @@
 """A store in memory for tests of the APIs: the real one's views over tables of DuckDB, filled from OTLP requests."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from threading import Event, Lock
+from threading import Lock
 from typing import Any
 
 import duckdb
@@ -12,25 +12,28 @@ from millrace import otlp
 from millrace.errors import MillraceError
 
 TABLES = """
-CREATE TABLE resources (resource_id VARCHAR, service_name VARCHAR, attributes VARIANT, schema_url VARCHAR);
+CREATE TABLE resources (resource_id VARCHAR, service_name VARCHAR, attributes MAP(VARCHAR, VARCHAR),
+    schema_url VARCHAR);
 CREATE TABLE spans_kept (trace_id VARCHAR, span_id VARCHAR, parent_span_id VARCHAR, trace_state VARCHAR, name VARCHAR,
     kind VARCHAR, start_time_unix_nano UBIGINT, end_time_unix_nano UBIGINT, status_code VARCHAR,
     status_message VARCHAR, service_name VARCHAR, attributes VARIANT, scope_name VARCHAR, scope_version VARCHAR,
     resource_id VARCHAR, flags UINTEGER, event_count UINTEGER, link_count UINTEGER);
 CREATE VIEW spans AS SELECT *, CASE WHEN end_time_unix_nano < start_time_unix_nano THEN 0::UBIGINT
     ELSE end_time_unix_nano - start_time_unix_nano END AS duration_ns FROM spans_kept;
-CREATE TABLE span_events (trace_id VARCHAR, span_id VARCHAR, name VARCHAR, time_unix_nano UBIGINT, attributes VARIANT);
+CREATE TABLE span_events (trace_id VARCHAR, span_id VARCHAR, name VARCHAR, time_unix_nano UBIGINT,
+    attributes MAP(VARCHAR, VARCHAR));
 CREATE TABLE span_links (trace_id VARCHAR, span_id VARCHAR, linked_trace_id VARCHAR, linked_span_id VARCHAR,
-    attributes VARIANT);
+    attributes MAP(VARCHAR, VARCHAR));
 CREATE TABLE logs (time_unix_nano UBIGINT, observed_time_unix_nano UBIGINT, severity_number INTEGER,
-    severity_text VARCHAR, body VARCHAR, event_name VARCHAR, trace_id VARCHAR, span_id VARCHAR, service_name VARCHAR,
+    severity_text VARCHAR, body VARCHAR, is_body_json BOOLEAN,
+    event_name VARCHAR, trace_id VARCHAR, span_id VARCHAR, service_name VARCHAR,
     attributes VARIANT, scope_name VARCHAR, resource_id VARCHAR);
 CREATE TABLE metric_points (name VARCHAR, description VARCHAR, unit VARCHAR, type VARCHAR, time_unix_nano UBIGINT,
     start_time_unix_nano UBIGINT, value DOUBLE, count UBIGINT, sum DOUBLE, min DOUBLE, max DOUBLE,
     bucket_counts UBIGINT[], explicit_bounds DOUBLE[], is_monotonic BOOLEAN, temporality VARCHAR,
-    exemplars STRUCT(time_unix_nano UBIGINT, value DOUBLE, trace_id VARCHAR, span_id VARCHAR)[], attributes VARIANT,
+    exemplars STRUCT(time_unix_nano UBIGINT, value_double DOUBLE,
+        value_int BIGINT, trace_id VARCHAR, span_id VARCHAR)[], attributes VARIANT,
     service_name VARCHAR, resource_id VARCHAR, scope_name VARCHAR);
-CREATE MACRO attribute_keys(a) AS variant_keys(a);
 """
 KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
 
@@ -61,10 +64,12 @@ class MemoryStore:
         parameters: Sequence[Any] | None = None,
         *,
         timeout_s: float = 30.0,
-        interrupted: Event | None = None,
+        on_start: Callable[[Callable[[], object]], object] | None = None,
     ) -> Answer:
-        del timeout_s, interrupted
+        del timeout_s
         cursor = self.database.cursor()
+        if on_start:
+            on_start(cursor.interrupt)
         try:
             cursor.execute(query, parameters)
             return Answer([one[0] for one in cursor.description or ()], cursor.fetchall())
@@ -77,10 +82,12 @@ class MemoryStore:
 
     def stats(self) -> dict[str, Any]:
         count = {
-            signal: self.database.sql(f"SELECT count(*) FROM {table}").fetchall()[0][0]  # noqa: S608
+            signal: self.database.cursor().sql(f"SELECT count(*) FROM {table}").fetchall()[0][0]  # noqa: S608
             for signal, table in (("traces", "spans"), ("logs", "logs"), ("metrics", "metric_points"))
         }
-        return {"rows": count, "bytes": 0, "files": 0, "oldest_unix_nano": None, "newest_unix_nano": None}
+        newest = self.database.cursor().sql("SELECT max(start_time_unix_nano) FROM spans").fetchall()[0][0]
+        signals = {signal: {"rows": rows, "newest_unix_nano": newest} for signal, rows in count.items()}
+        return {"signals": signals, "bytes": 0, "files": 0, "oldest_unix_nano": None, "newest_unix_nano": None}
 
     def add(self, signal: otlp.Signal, request: dict[str, Any] | bytes) -> None:
         data = request if isinstance(request, bytes) else otlp.from_json(signal, json.dumps(request))
@@ -98,7 +105,11 @@ class MemoryStore:
             attributes = plain(resource.get("resource", {}))
             resource_id = json.dumps(attributes, sort_keys=True)
             service = str(attributes.get("service.name", ""))
-            known = self.database.execute("SELECT 1 FROM resources WHERE resource_id = ?", [resource_id]).fetchall()
+            known = (
+                self.database.cursor()
+                .execute("SELECT 1 FROM resources WHERE resource_id = ?", [resource_id])
+                .fetchall()
+            )
             if not known:
                 self._insert("resources", [resource_id, service, attributes, ""])
             for scope in resource.get(middle, ()):
@@ -136,7 +147,8 @@ class MemoryStore:
             [
                 int(record.get("timeUnixNano", 0)), int(record.get("observedTimeUnixNano", 0)),
                 record.get("severityNumber", 0), record.get("severityText", ""),
-                body if isinstance(body, str) else json.dumps(body), record.get("eventName", ""),
+                body if isinstance(body, str) else json.dumps(body), not isinstance(body, str),
+                record.get("eventName", ""),
                 record.get("traceId", ""), record.get("spanId", ""), service, plain(record), scope, resource_id,
             ],
         )  # fmt: skip
@@ -148,9 +160,10 @@ class MemoryStore:
             self._insert("metric_points", [name, *about, kind, *row, service, resource_id, scope])
 
     def _insert(self, table: str, row: list[Any]) -> None:
-        values = ", ".join("?::JSON::VARIANT" if isinstance(one, dict) else "?" for one in row)
+        kind = "MAP(VARCHAR, VARCHAR)" if table in {"resources", "span_events", "span_links"} else "VARIANT"
+        values = ", ".join(f"?::JSON::{kind}" if isinstance(one, dict) else "?" for one in row)
         given = [json.dumps(one) if isinstance(one, dict) else one for one in row]
-        self.database.execute(f"INSERT INTO {table} VALUES ({values})", given)  # noqa: S608 - ours
+        self.database.cursor().execute(f"INSERT INTO {table} VALUES ({values})", given)  # noqa: S608 - ours
 
 
 def points_of(metric: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
@@ -163,7 +176,8 @@ def points_of(metric: dict[str, Any]) -> Iterator[tuple[str, list[Any]]]:
             exemplars = [
                 {
                     "time_unix_nano": int(one.get("timeUnixNano", 0)),
-                    "value": float(one.get("asDouble", one.get("asInt", 0))),
+                    "value_double": one.get("asDouble"),
+                    "value_int": None if "asInt" not in one else int(one["asInt"]),
                     "trace_id": one.get("traceId", ""),
                     "span_id": one.get("spanId", ""),
                 }

@@ -3,7 +3,8 @@
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import httpx
 import pytest
@@ -113,10 +114,17 @@ class SlowStore(MemoryStore):
         self.ended = threading.Semaphore(0)
 
     def sql(
-        self, query: str, parameters: object = None, *, timeout_s: float = 30.0, interrupted: object = None
+        self,
+        query: str,
+        parameters: Sequence[Any] | None = None,
+        *,
+        timeout_s: float = 30.0,
+        on_start: Callable[[Callable[[], object]], object] | None = None,
     ) -> Answer:
         del query, parameters, timeout_s
-        assert isinstance(interrupted, threading.Event)
+        interrupted = threading.Event()
+        assert on_start is not None
+        on_start(interrupted.set)
         self.begun.release()
         interrupted.wait(30)
         self.ended.release()

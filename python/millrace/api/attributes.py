@@ -5,6 +5,7 @@ from typing import Any
 from millrace.api import shapes
 from millrace.api.endpoint import CURSOR, END, LIMIT, START, Call, Endpoint, Parameter, choice, text
 from millrace.api.filters import Conditions, attribute_text, page_of, position_of
+from millrace.api.source import attribute_keys
 
 __all__ = ["ENDPOINTS", "SIGNAL", "TABLES"]
 
@@ -36,9 +37,9 @@ async def _keys(call: Call) -> dict[str, Any]:
         f"""
         WITH sample AS ({sample}),
         keys AS (
-            SELECT unnest(attribute_keys(attributes)) AS key, 1 AS weight FROM sample
+            SELECT unnest({attribute_keys("sample")}) AS key, 1 AS weight FROM sample
             UNION ALL
-            SELECT unnest(attribute_keys(resources.attributes)), weight
+            SELECT unnest(map_keys(resources.attributes)), weight
             FROM (SELECT resource_id, count(*) AS weight FROM sample GROUP BY ALL) JOIN resources USING (resource_id)
         )
         SELECT key, sum(weight)::BIGINT AS count FROM keys GROUP BY ALL ORDER BY count DESC, key

@@ -99,10 +99,9 @@ class Feed:
 
     async def _traces(self) -> list[tuple[Any, dict[str, Any]]]:
         found = await find_traces(self._queries, self._recent("start_time_unix_nano"), ITEMS_MAX)
-        fresh = [trace_id for trace_id, _ in found]
-        items = {item["trace_id"]: item for item in await summaries(self._queries, fresh)}
+        items = await summaries(self._queries, found)
         # A trace is new again when it has grown: its later spans may be what somebody waits for.
-        return [((one, items[one]["spans"]), items[one]) for one in fresh if one in items]
+        return [((item["trace_id"], item["spans"]), item) for item in items]
 
     async def _logs(self) -> list[tuple[Any, dict[str, Any]]]:
         items = await find_logs(self._queries, self._recent(LOG_TIME), ITEMS_MAX)

@@ -30,8 +30,8 @@ async def find_logs(
             SELECT * FROM logs {chosen.where}
             ORDER BY {TIME} {_ORDERS[order]}, service_name, trace_id, span_id, body LIMIT {limit} OFFSET {skip}
         )
-        SELECT page.time_unix_nano, page.observed_time_unix_nano, severity_number, severity_text, body, event_name,
-            page.service_name AS service, trace_id, span_id, page.attributes::JSON::VARCHAR AS attributes, scope_name,
+        SELECT page.time_unix_nano, page.observed_time_unix_nano, severity_number, severity_text, body, is_body_json,
+            event_name, page.service_name AS service, trace_id, span_id, page.attributes::JSON::VARCHAR AS attributes, scope_name,
             resources.attributes::JSON::VARCHAR AS resource
         FROM page LEFT JOIN resources ON page.resource_id = resources.resource_id
         ORDER BY {TIME} {_ORDERS[order]}, page.service_name, trace_id, span_id, body
@@ -43,11 +43,12 @@ async def find_logs(
 
 def _item(row: dict[str, Any]) -> dict[str, Any]:
     observed = row.pop("observed_time_unix_nano") or 0
-    scope_name = row.pop("scope_name")
+    scope_name, is_json = row.pop("scope_name"), row.pop("is_body_json")
     return {
         **row,
         "time_unix_nano": str(row["time_unix_nano"] or observed),
         "observed_time_unix_nano": str(observed),
+        "body": json.loads(row["body"]) if is_json and row["body"] else row["body"],
         "severity_number": row["severity_number"] or 0,
         "attributes": plain_attributes(row["attributes"]),
         "resource": plain_attributes(row["resource"]),
@@ -109,7 +110,7 @@ LOG = {
     "observed_time_unix_nano": shapes.TIME,
     "severity_number": shapes.COUNT,
     "severity_text": shapes.TEXT,
-    "body": {**shapes.maybe(shapes.TEXT), "description": "text; a structured body as JSON text"},
+    "body": {"description": "text, or any JSON value where the body has structure"},
     "event_name": shapes.TEXT,
     "service": shapes.TEXT,
     "trace_id": shapes.TEXT,

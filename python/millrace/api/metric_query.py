@@ -230,7 +230,8 @@ async def read_exemplars(queries: Queries, chosen: Conditions, span: Range) -> l
     conditions.add("len(exemplars) > 0")
     rows = await queries.rows(
         f"""
-        SELECT exemplar.time_unix_nano, exemplar.value, exemplar.trace_id, exemplar.span_id
+        SELECT exemplar.time_unix_nano, coalesce(exemplar.value_double, exemplar.value_int::DOUBLE) AS value,
+            exemplar.trace_id, coalesce(exemplar.span_id, '') AS span_id
         FROM (SELECT unnest(exemplars) AS exemplar FROM metric_points {conditions.where})
         WHERE exemplar.trace_id <> {literal("")} ORDER BY exemplar.time_unix_nano DESC LIMIT {EXEMPLARS_MAX}
         """,

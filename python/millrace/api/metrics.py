@@ -19,6 +19,7 @@ from millrace.api.endpoint import (
 )
 from millrace.api.filters import Conditions, page_of, position_of
 from millrace.api.metric_query import AGGREGATIONS, Range, Selection, query_series, read_exemplars
+from millrace.api.source import attribute_keys
 
 __all__ = ["ENDPOINTS"]
 
@@ -48,7 +49,7 @@ async def _list(call: Call) -> dict[str, Any]:
             LIMIT {call["limit"] + 1} OFFSET {position}
         )
         SELECT page.*, coalesce((
-            SELECT list_sort(list_distinct(flatten(list(attribute_keys(attributes)))))
+            SELECT list_sort(list_distinct(flatten(list({attribute_keys("metric_points")}))))
             FROM (SELECT attributes FROM metric_points AS point WHERE point.name = page.name LIMIT {_KEYS_SAMPLE})
         ), []) AS attributes
         FROM page ORDER BY name, type

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from threading import Lock
 from typing import Any, TypeVar
 
 from starlette.requests import Request
 
-from millrace.api.source import Row, Source
+from millrace.api.source import Answer, Interrupt, Row, Source
 
 __all__ = ["BusyError", "Queries"]
 
@@ -37,11 +37,11 @@ class Queries:
 
     async def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
         """Return the rows of a query by name."""
-        return await self._interruptible(lambda ended: self._sql(query, parameters, ended).rows())
+        return await self._interruptible(lambda running: self._sql(query, parameters, running).rows())
 
     async def tuples(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a query by position."""
-        return await self._interruptible(lambda ended: self._sql(query, parameters, ended).tuples())
+        return await self._interruptible(lambda running: self._sql(query, parameters, running).tuples())
 
     async def call(self, function: Callable[..., _T], *arguments: Any) -> _T:  # noqa: ANN401 - passed on
         """Run anything else that takes its time."""
@@ -51,20 +51,45 @@ class Queries:
         """Let the threads end; nothing may be asked after this."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _sql(self, query: str, parameters: Sequence[Any], ended: Event) -> Any:  # noqa: ANN401 - an Answer
-        return self.source.sql(query, list(parameters) or None, timeout_s=self.timeout_s, interrupted=ended)
+    def _sql(self, query: str, parameters: Sequence[Any], running: "_Running") -> Answer:
+        return self.source.sql(query, list(parameters) or None, timeout_s=self.timeout_s, on_start=running.begin)
 
-    async def _interruptible(self, work: Callable[[Event], _T]) -> _T:
+    async def _interruptible(self, work: Callable[["_Running"], _T]) -> _T:
         if self._pending >= THREADS + WAITING_MAX:
             raise BusyError
-        ended = Event()
+        running = _Running()
         self._pending += 1
-        future = self._threads.submit(work, ended)
+        future = self._threads.submit(work, running)
         try:
             return await asyncio.wrap_future(future)
         finally:
             self._pending -= 1
-            ended.set()  # after an answer it means nothing; when the task was cancelled, it ends the query
+            running.end()  # after an answer it means nothing; when the task was cancelled, it ends the query
+
+
+class _Running:
+    """A query that may be ended from another thread, before it begins as well."""
+
+    def __init__(self) -> None:
+        self._lock = Lock()
+        self._interrupt: Interrupt | None = None
+        self._is_over = False
+
+    def begin(self, interrupt: Interrupt) -> None:
+        """Take what ends it."""
+        with self._lock:
+            self._interrupt = interrupt
+            is_over = self._is_over
+        if is_over:
+            interrupt()
+
+    def end(self) -> None:
+        """End it."""
+        with self._lock:
+            self._is_over = True
+            interrupt, self._interrupt = self._interrupt, None
+        if interrupt is not None:
+            interrupt()
 
 
 async def until_gone(request: Request) -> None:

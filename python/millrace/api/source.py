@@ -1,13 +1,14 @@
 """What the query APIs ask of a store; `millrace.store.Store` is one, and the APIs import none."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from threading import Event
 from typing import Any, Protocol, TypeAlias
 
-__all__ = ["Answer", "Source", "literal"]
+__all__ = ["Answer", "Interrupt", "Source", "attribute_keys", "literal"]
 
 Row: TypeAlias = dict[str, Any]
+Interrupt: TypeAlias = Callable[[], object]
+"""Ends a query that is running."""
 
 
 class Answer(Protocol):
@@ -39,9 +40,19 @@ class Source(Protocol):
         parameters: Sequence[Any] | None = None,
         *,
         timeout_s: float = 30.0,
-        interrupted: Event | None = None,
+        on_start: Callable[[Interrupt], object] | None = None,
     ) -> Answer:
-        """Answer a query in DuckDB's SQL, or raise a `MillraceError` when it takes too long or is interrupted."""
+        """Answer a query in DuckDB's SQL.
+
+        Args:
+            query: One SELECT.
+            parameters: The values of its question marks.
+            timeout_s: How long it may take.
+            on_start: Is given what ends the query, while it runs.
+
+        Raises:
+            millrace.errors.MillraceError: It is wrong, takes too long or was interrupted.
+        """
         ...
 
     def trace(self, trace_id: str) -> bytes | None:
@@ -49,8 +60,13 @@ class Source(Protocol):
         ...
 
     def stats(self) -> dict[str, Any]:
-        """Return what the store holds, in files, bytes and rows."""
+        """Return what the store holds: `files`, `bytes`, the time of the oldest and of the newest, `rows` by signal."""
         ...
+
+
+def attribute_keys(table: str) -> str:
+    """The names of the attributes in a row: items have typed attributes, what belongs to several has a map of texts."""
+    return "map_keys(attributes)" if table in {"resources", "span_events", "span_links"} else "variant_keys(attributes)"
 
 
 def literal(text: str) -> str:

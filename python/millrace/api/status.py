@@ -25,7 +25,7 @@ async def _status(call: Call) -> dict[str, Any]:
         "version": __version__,
         "uptime_s": round(now_s() - call.context["started"], 3),
         "addresses": call.context["addresses"],
-        "signals": {signal: {"rows": stats["rows"].get(signal, 0)} for signal in _SIGNALS},
+        "signals": {signal: {"rows": stats["signals"][signal]["rows"]} for signal in _SIGNALS},
         "store": {
             "path": str(call.queries.source.path),
             "bytes": stats["bytes"],

@@ -57,7 +57,7 @@ async def _traces(call: Call) -> dict[str, Any]:
             max_duration_ns=call["maxDuration"],
         )
         found = await find_traces(call.queries, wanted.conditions(), call["limit"], end=wanted.end_ns)
-        trace_ids = [trace_id for trace_id, _ in found]
+        trace_ids = [one.trace_id for one in found]
     requests, left_out = await search.read_traces(call, trace_ids)
     warning = [f"{left_out} more traces were found: ask for fewer at once"] if left_out else None
     return _found([await call.queries.call(trace_of, request, warning) for request in requests])

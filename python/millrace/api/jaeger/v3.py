@@ -58,7 +58,7 @@ def _wanted(call: Call) -> search.Search:
 async def _traces(call: Call) -> Response:
     wanted = _wanted(call)
     found = await find_traces(call.queries, wanted.conditions(), wanted.limit, end=wanted.end_ns)
-    requests, _ = await search.read_traces(call, [trace_id for trace_id, _ in found])
+    requests, _ = await search.read_traces(call, [one.trace_id for one in found])
     if not requests:
         raise Fault("No traces found", 404)
     return await call.queries.call(_wrapped, requests)
@@ -76,8 +76,7 @@ def _wrapped(requests: list[bytes]) -> Response:
 async def _summaries(call: Call) -> dict[str, Any]:
     wanted = _wanted(call)
     found = await find_traces(call.queries, wanted.conditions(), wanted.limit, end=wanted.end_ns)
-    trace_ids = [trace_id for trace_id, _ in found]
-    orphans = await _orphans(call, trace_ids)
+    orphans = await _orphans(call, [one.trace_id for one in found])
     return {
         "summaries": [
             {
@@ -94,7 +93,7 @@ async def _summaries(call: Call) -> dict[str, Any]:
                     for part in one["services"]
                 ],
             }
-            for one in await summaries(call.queries, trace_ids)
+            for one in await summaries(call.queries, found)
         ]
     }
 

@@ -11,7 +11,7 @@ from millrace.api.filters import Conditions
 from millrace.api.queries import Queries
 from millrace.api.tempo.traceql import Both, Compare, Field, Query, SpanSet, parse
 from millrace.api.tempo.traceql_sql import aggregates_of, any_span_of, fields_of, matching, whole_trace_of
-from millrace.api.traces import summaries
+from millrace.api.traces import Found, summaries
 
 __all__ = ["PARAMETERS", "otlp_value", "search"]
 
@@ -49,12 +49,10 @@ async def search(call: Call) -> dict[str, Any]:
     match = matching(query)
     if not whole_trace_of(query):
         chosen.add(f"({match.text})", *match.values)
-    trace_ids = await _find(call.queries, query, chosen, call["limit"])
-    spans = await _spans(call.queries, chosen, trace_ids, call["spss"])
+    found = await _find(call.queries, query, chosen, call["limit"])
+    spans = await _spans(call.queries, chosen, [one.trace_id for one in found], call["spss"])
     fields = fields_of(query)
-    traces = [
-        _trace(one, *spans.get(one["trace_id"], ([], 0)), fields) for one in await summaries(call.queries, trace_ids)
-    ]
+    traces = [_trace(one, *spans.get(one["trace_id"], ([], 0)), fields) for one in await summaries(call.queries, found)]
     return {"traces": traces, "metrics": {"inspectedTraces": len(traces)}}
 
 
@@ -78,17 +76,18 @@ def _of_tags(call: Call) -> Query:
     return Query(SpanSet(joined), (), ())
 
 
-async def _find(queries: Queries, query: Query, chosen: Conditions, limit: int) -> list[str]:
+async def _find(queries: Queries, query: Query, chosen: Conditions, limit: int) -> list[Found]:
     of_trace = [any_span_of(query), *aggregates_of(query.aggregates)]
     rows = await queries.tuples(
         f"""
-        SELECT trace_id FROM spans {chosen.where} GROUP BY trace_id
+        SELECT trace_id, 0, min(start_time_unix_nano), max(start_time_unix_nano)
+        FROM spans {chosen.where} GROUP BY trace_id
         HAVING {" AND ".join(one.text for one in of_trace)}
         ORDER BY max(start_time_unix_nano) DESC, trace_id LIMIT {limit}
         """,
         [*chosen.parameters, *(value for one in of_trace for value in one.values)],
     )
-    return [trace_id for (trace_id,) in rows]
+    return [Found(*row) for row in rows]
 
 
 async def _spans(

@@ -5,6 +5,7 @@ from urllib.parse import unquote
 
 from millrace.api.endpoint import Call
 from millrace.api.filters import Conditions, attribute_text
+from millrace.api.source import attribute_keys
 from millrace.api.tempo.traceql import Field, field_of
 
 __all__ = ["INTRINSICS", "tag_names", "tag_values"]
@@ -42,7 +43,7 @@ async def _names(call: Call, scope: str) -> list[str]:
     table = _TABLES.get(scope, "spans")
     rows = await call.queries.tuples(
         f"""
-        SELECT DISTINCT unnest(attribute_keys(attributes)) AS key
+        SELECT DISTINCT unnest({attribute_keys(table)}) AS key
         FROM (SELECT attributes FROM {table} LIMIT {_SAMPLE_ROWS}) ORDER BY key LIMIT {_NAMES_MAX}
         """
     )
