@@ -28,17 +28,20 @@ __all__ = [
     "Span",
     "SpanRecorder",
     "SpanScope",
+    "TraceIndex",
     "Tracer",
     "ZstdCompressor",
     "ZstdDecompressor",
     "__version__",
     "after_fork_in_child",
+    "check_store_file",
     "count",
     "detect",
     "edit_attribute",
     "from_json",
     "keep_freed_memory",
     "merge",
+    "read_store_file",
     "reject_invalid",
     "set_strict",
     "split_by_bytes",
@@ -345,3 +348,12 @@ class MetricStorage:
     def add_instrument(self, scope: int, core: InstrumentCore) -> None: ...
     def collect_request(self, reader: int) -> bytes | None: ...
     def collect_points(self, reader: int) -> list[tuple[int, list[tuple[Any, ...]]]]: ...
+
+@final
+class TraceIndex:
+    def __new__(cls) -> Self: ...
+    def keep(self, paths: list[str]) -> None: ...
+    def find(self, signal: Signal, paths: list[str], trace_id: str) -> tuple[bytes | None, list[tuple[str, str]]]: ...
+
+def read_store_file(signal: Signal, path: str) -> list[bytes]: ...
+def check_store_file(signal: Signal, path: str) -> int: ...

@@ -187,6 +187,8 @@ pub enum Exporter {
     OtlpHttp(OtlpHttpExporter),
     /// A file.
     File(FileExporter),
+    /// A directory of Parquet files.
+    Store(StoreExporter),
     /// Standard error.
     Debug(DebugExporter),
     /// Nowhere.
@@ -329,6 +331,24 @@ pub struct Rotation {
     pub max_backups: usize,
     /// True: the times in names are those of the machine's time zone, instead of UTC.
     pub localtime: bool,
+}
+
+/// The `store` exporter.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreExporter {
+    /// The directory.
+    pub path: String,
+    /// Least time between two files of a signal, and so the longest that data waits for its file.
+    pub flush_interval_ms: u64,
+    /// True: the ack waits for the file.
+    pub wait_for_result: bool,
+    /// True: the file is on the disk when it is acknowledged, and not only in the system's memory.
+    pub fsync: bool,
+    /// Data older than this is removed; never where it is absent.
+    pub max_age_ms: Option<u64>,
+    /// The oldest data is removed when there is more than this; never where it is absent.
+    pub max_size_bytes: Option<u64>,
 }
 
 /// The `debug` exporter.

@@ -101,7 +101,9 @@ fn queue_capacities(config: &Config) -> BTreeMap<String, usize> {
         let queue = match exporter {
             Exporter::Otlp(settings) => &settings.sending.sending_queue,
             Exporter::OtlpHttp(settings) => &settings.sending.sending_queue,
-            Exporter::File(_) | Exporter::Debug(_) | Exporter::Nop(_) => return None,
+            Exporter::File(_) | Exporter::Store(_) | Exporter::Debug(_) | Exporter::Nop(_) => {
+                return None;
+            }
         };
         let each = if queue.enabled { queue.queue_size } else { 0 };
         Some(each.saturating_mul(config.workers.max(1)))
@@ -218,7 +220,7 @@ fn build_exporter(
             .unwrap_or_default(),
         log: Arc::clone(&shared.log),
     };
-    if !matches!(exporter, Exporter::File(_)) {
+    if !matches!(exporter, Exporter::File(_) | Exporter::Store(_)) {
         return exporters::build(exporter, context);
     }
     let mut singletons = shared

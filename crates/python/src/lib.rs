@@ -27,6 +27,7 @@ mod otlp;
 mod resource;
 mod send;
 mod settings;
+mod store;
 mod trace;
 mod value;
 
@@ -61,6 +62,8 @@ mod _native {
 
     #[pymodule_export]
     use crate::send::Sender;
+    #[pymodule_export]
+    use crate::store::{TraceIndex, check_store_file, read_store_file};
     #[pymodule_export]
     use crate::trace::{NonRecordingSpan, Span, SpanRecorder, SpanScope, Tracer};
 

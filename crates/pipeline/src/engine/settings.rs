@@ -115,7 +115,7 @@ fn sending_mut(exporter: &mut Exporter) -> Option<&mut Sending> {
     match exporter {
         Exporter::Otlp(settings) => Some(&mut settings.sending),
         Exporter::OtlpHttp(settings) => Some(&mut settings.sending),
-        Exporter::File(_) | Exporter::Debug(_) | Exporter::Nop(_) => None,
+        Exporter::File(_) | Exporter::Store(_) | Exporter::Debug(_) | Exporter::Nop(_) => None,
     }
 }
 
@@ -124,7 +124,7 @@ pub(super) fn in_flight(exporter: &Exporter) -> usize {
     match exporter {
         Exporter::Otlp(settings) => settings.sending.sending_queue.num_consumers,
         Exporter::OtlpHttp(settings) => settings.sending.sending_queue.num_consumers,
-        Exporter::File(_) | Exporter::Debug(_) | Exporter::Nop(_) => IN_FLIGHT,
+        Exporter::File(_) | Exporter::Store(_) | Exporter::Debug(_) | Exporter::Nop(_) => IN_FLIGHT,
     }
 }
 
@@ -134,6 +134,7 @@ pub(super) fn destination(exporter: &Exporter) -> &str {
         Exporter::Otlp(settings) => &settings.endpoint,
         Exporter::OtlpHttp(settings) => &settings.endpoint,
         Exporter::File(settings) => &settings.path,
+        Exporter::Store(settings) => &settings.path,
         Exporter::Debug(_) => "standard error",
         Exporter::Nop(_) => "nowhere",
     }

@@ -1,4 +1,4 @@
-"""The exporters: `otlp`, `otlphttp`, `file`, `debug` and `nop`."""
+"""The exporters: `otlp`, `otlphttp`, `file`, `store`, `debug` and `nop`."""
 
 from collections.abc import Mapping
 
@@ -8,12 +8,13 @@ from millrace.gateway.config.components import Component, Resolved
 from millrace.gateway.config.endpoints import URL
 from millrace.gateway.config.kinds import Boolean, Choice, Duration, Ignored, Integer, Text, Unsupported
 from millrace.gateway.config.problems import Problems
-from millrace.gateway.config.sending import resolve_sending, sending_settings
+from millrace.gateway.config.sending import MEBIBYTE, resolve_sending, sending_settings
 from millrace.gateway.config.settings import Group, Setting, Values
 
-__all__ = ["DEBUG", "FILE", "NOP", "OTLP", "OTLP_HTTP"]
+__all__ = ["DEBUG", "FILE", "NOP", "OTLP", "OTLP_HTTP", "STORE"]
 
 _CONNECTIONS = Ignored("sending_queue.num_consumers says how many requests travel at once")
+_FRESH_MS_MAX = 1_000
 
 
 def _endpoint_fault(text: str) -> str | None:
@@ -64,6 +65,24 @@ def _resolve_file(values: Values, problems: Problems) -> Resolved:  # noqa: ARG0
         "flush_interval_ms": values["flush_interval"],
         "fsync": values["fsync"],
         "rotation": values["rotation"] and dict(values["rotation"]),
+    }
+
+
+def _check_store(values: Values, problems: Problems) -> None:
+    if values["flush_interval"] > _FRESH_MS_MAX:
+        problems.error(values.at("flush_interval"), "expected at most 1s: data is to be seen within a second")
+
+
+def _resolve_store(values: Values, problems: Problems) -> Resolved:  # noqa: ARG001 - every component has this shape
+    size = values["max_size_mib"]
+    return {
+        "kind": "store",
+        "path": values["path"],
+        "flush_interval_ms": values["flush_interval"],
+        "wait_for_result": values["wait_for_result"],
+        "fsync": values["fsync"],
+        "max_age_ms": values["max_age"],
+        "max_size_bytes": None if size is None else size * MEBIBYTE,
     }
 
 
@@ -171,6 +190,39 @@ FILE = Component(
         Setting("directory_permissions", Ignored("no directory is created"), ""),
     ),
     _resolve_file,
+)
+
+STORE = Component(
+    "store",
+    "Keeps telemetry as Parquet files in a directory, which `millrace.store` and any tool can read at any time.",
+    Group(
+        Setting("path", Text("the path of a directory"), "The store; made when it is not there.", required=True),
+        Setting(
+            "flush_interval",
+            Duration(),
+            "Least time between two new files of a signal, and longest wait for the next one; at most 1s.",
+            100,
+            ours=True,
+        ),
+        Setting(
+            "wait_for_result",
+            Boolean(),
+            "Acknowledge what is in a file. False: up to flush_interval of data is lost when the process dies.",
+            default=True,
+            ours=True,
+        ),
+        Setting(
+            "fsync",
+            Boolean(),
+            "A file is on the disk when it counts, instead of in the system's memory.",
+            default=True,
+            ours=True,
+        ),
+        Setting("max_age", Duration(1_000), "Remove files whose youngest item is older than this.", ours=True),
+        Setting("max_size_mib", Integer(1), "Remove the oldest files while there is more than this.", ours=True),
+        check=_check_store,
+    ),
+    _resolve_store,
 )
 
 DEBUG = Component(
