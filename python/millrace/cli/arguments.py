@@ -51,6 +51,13 @@ class Parser(argparse.ArgumentParser):
         action.required = False
         return action
 
+    def parse_known_args(self, *arguments: Any, **settings: Any) -> Any:  # noqa: ANN401 - whatever argparse takes
+        """Refuse what is unknown where it was given: the help of that command is the one to read."""
+        namespace, unknown = super().parse_known_args(*arguments, **settings)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return namespace, unknown
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line and where the help is."""
         self.exit(USAGE, f"error: {message}\n  hint: {self.prog} --help\n")
