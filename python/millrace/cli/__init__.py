@@ -15,7 +15,9 @@ from millrace.cli import (
     completion,
     config,
     convert,
+    export,
     gen,
+    import_,
     inspect,
     logs,
     run,
@@ -34,7 +36,8 @@ from millrace.errors import ConfigError, MillraceError, UnreachableError
 __all__ = ["COMMANDS", "build_parser", "main"]
 
 COMMANDS = (
-    run, serve, trace, logs, tail, compare, send, gen, sink, bench, inspect, convert, config, version, completion,
+    run, serve, trace, logs, tail, compare, export, import_, send, gen, sink, bench, inspect, convert, config, version,
+    completion,
 )  # fmt: skip
 """In the order of `millrace --help`."""
 
@@ -62,7 +65,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action=_PrintVersion, nargs=0, help="print the version")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     for command in COMMANDS:
-        name = command.__name__.rpartition(".")[2]
+        name = command.__name__.rpartition(".")[2].rstrip("_")  # `import` is a word of Python's
         command.configure(verbs.add_parser(name, help=command.HELP, description=command.__doc__))
     return parser
 

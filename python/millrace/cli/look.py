@@ -3,12 +3,14 @@
 import argparse
 import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from millrace.cli.arguments import Parser
 from millrace.cli.data_folder import add_data, folder_of, read_server
 from millrace.errors import MillraceError, UnreachableError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 __all__ = ["Api", "add_source", "open_api", "read_all"]
 
@@ -123,7 +125,7 @@ class ServerApi:
 class FolderApi:
     """The API over the files of a folder, in this process."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: "Path") -> None:
         from millrace.cli.extra import needed
 
         with needed("looking into a store"):

@@ -9,7 +9,7 @@ service.shutdown_timeout, and a table says what became of everything. A second s
 
 import argparse
 
-from millrace.cli.arguments import Parser, add_color, add_json, add_set
+from millrace.cli.arguments import Parser, add_color, add_json, add_set, duration_s, size_mib
 from millrace.cli.codes import DONE, INTERRUPTED
 from millrace.cli.data_folder import add_data
 from millrace.cli.terminal import Terminal, table
@@ -29,7 +29,7 @@ HELP = "receive, keep and show telemetry, or run a gateway"
 _EPILOG = """\
 examples:
   millrace serve                              page at http://127.0.0.1:4319, OTLP on ports 4317 (gRPC) and 4318 (HTTP)
-  millrace serve --data ./telemetry --ui 127.0.0.1:8000
+  millrace serve --data ./telemetry --ui 127.0.0.1:8000 --max-age 7d --max-size 2GiB
   millrace serve --ui 0.0.0.0:4319            for others, too: the address that is printed has a token
   millrace serve --config gateway.yaml
   millrace serve --config gateway.yaml --workers 4
@@ -53,6 +53,8 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="a name to be asked by")
     parser.add_argument("--token", metavar="TOKEN", help="what others must know (made up when --ui is reachable)")
     parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    parser.add_argument("--max-age", type=duration_s, metavar="TIME", help="remove what is older than this, such as 7d")
+    parser.add_argument("--max-size", type=size_mib, metavar="SIZE", help="keep at most so much, such as 2GiB")
     add_set(parser)
     parser.add_argument("--workers", type=int, metavar="N", help="threads, instead of service.workers")
     parser.add_argument("--quiet", "-q", action="store_true", help="do not say what goes where")

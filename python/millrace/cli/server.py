@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["configuration_of", "serve"]
 
 _SIGNALS = ("traces", "metrics", "logs")
+_QUERY_MEMORY = "256MiB"
+"""What all queries together may use; the gateway has a budget of its own."""
 _PAGE_STOP_S = 2
 """How long the page's open connections may take to end."""
 
@@ -56,16 +58,22 @@ def serve(arguments: argparse.Namespace) -> int:
         from millrace.cli.serve import run_gateway
         from millrace.gateway.config import load
 
-        configuration = load(configuration_of(folder, arguments.grpc, arguments.http), overrides=arguments.overrides)
+        keeping: dict[str, Any] = {}
+        if arguments.max_age is not None:
+            keeping["max_age"] = f"{int(arguments.max_age * 1_000)}ms"
+        if arguments.max_size is not None:
+            keeping["max_size_mib"] = arguments.max_size
+        wanted = configuration_of(folder, arguments.grpc, arguments.http, **keeping)
+        configuration = load(wanted, overrides=arguments.overrides)
         return run_gateway(configuration, arguments, terminal, page)
 
 
-def configuration_of(folder: Path, grpc: str, http: str) -> dict[str, Any]:
+def configuration_of(folder: Path, grpc: str, http: str, **keeping: object) -> dict[str, Any]:
     """Return the gateway's configuration: what comes in over both protocols is kept."""
     pipeline = {"receivers": ["otlp"], "exporters": ["store"]}
     return {
         "receivers": {"otlp": {"protocols": {"grpc": {"endpoint": grpc}, "http": {"endpoint": http}}}},
-        "exporters": {"store": {"path": str(folder)}},
+        "exporters": {"store": {"path": str(folder), **keeping}},
         "service": {
             "pipelines": dict.fromkeys(_SIGNALS, pipeline),
             "telemetry": {"metrics": {"level": "none"}},  # port 8888 may be taken on a developer's machine
@@ -139,7 +147,9 @@ def _page(  # noqa: PLR0913, PLR0917 - what the page is made of
 
     addresses = {name: str(gateway.addresses[f"otlp/{name}"]) for name in ("grpc", "http")}
     addresses["ui"] = listening.url.removeprefix("http://")
-    app = application(Store(folder), addresses=addresses, hosts=arguments.allow_host, token=token)
+    app = application(
+        Store(folder, memory_limit=_QUERY_MEMORY), addresses=addresses, hosts=arguments.allow_host, token=token
+    )
     # h11 and asyncio are pure Python and always there; nothing here is fast enough to need more.
     server = uvicorn.Server(
         uvicorn.Config(

@@ -14,13 +14,13 @@ Needs DuckDB: `pip install 'millrace[store]'`. The views that SQL sees are descr
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from millrace._native import TraceIndex, check_store_file
+from millrace._native import TraceIndex, check_store_file, read_store_file
 from millrace.errors import StoreError
 from millrace.store.catalogue import SIGNALS, File, Signal, check_format, look, overlapping, removed
 from millrace.store.result import Result
@@ -253,6 +253,16 @@ class Store:
             trace_id: Its id in hexadecimal digits.
         """
         return self._find(self._trace_index, "traces", trace_id)
+
+    def requests(self, signal: Signal) -> Iterator[bytes]:
+        """Yield everything of a signal as OTLP requests, exactly as it came, file by file.
+
+        Raises:
+            millrace.errors.StoreError: A file is damaged, or was merged into another one meanwhile; ask again then.
+        """
+        self._refresh_if_old()
+        for path in self._paths(signal):
+            yield from read_store_file(signal, path)
 
     def trace_logs(self, trace_id: str) -> bytes | None:
         """Return all log records of a trace as an OTLP request, exactly as they came; `None` if there are none."""
