@@ -16,6 +16,7 @@ from millrace.cli import (
     convert,
     gen,
     inspect,
+    query,
     run,
     send,
     serve,
@@ -29,7 +30,7 @@ from millrace.errors import ConfigError, MillraceError
 
 __all__ = ["COMMANDS", "build_parser", "main"]
 
-COMMANDS = (run, serve, send, gen, sink, bench, inspect, convert, config, version, completion)
+COMMANDS = (run, serve, send, gen, sink, bench, query, inspect, convert, config, version, completion)
 """In the order of `millrace --help`."""
 
 _EPILOG = """\
