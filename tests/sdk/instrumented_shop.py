@@ -1,4 +1,4 @@
-"""A service as people write them, instrumented by the stock contrib packages: FastAPI, httpx, sqlite3 and logging.
+"""A service as people write them, instrumented by stock packages: FastAPI, SQLAlchemy, sqlite3, httpx and logging.
 
 Run as a program with the name of an SDK. Which one it is, is one line: the rest does not know.
 """
@@ -14,13 +14,30 @@ from opentelemetry import metrics, trace
 from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
 from opentelemetry.instrumentation.httpx import HTTPXClientInstrumentor
 from opentelemetry.instrumentation.logging import LoggingInstrumentor
+from opentelemetry.instrumentation.sqlalchemy import SQLAlchemyInstrumentor
 from opentelemetry.instrumentation.sqlite3 import SQLite3Instrumentor
+from sqlalchemy import StaticPool, create_engine, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 __all__ = ["main"]
 
 log = logging.getLogger("shop")
 log.setLevel(logging.INFO)
 app = FastAPI()
+engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+
+
+class Base(DeclarativeBase):
+    """What SQLAlchemy knows."""
+
+
+class Sale(Base):
+    """Something that was sold."""
+
+    __tablename__ = "sale"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    product: Mapped[str]
 
 
 def configure(sdk: str) -> None:
@@ -50,7 +67,10 @@ def product(name: str) -> int:
     with trace.get_tracer("shop").start_as_current_span("price", attributes={"product": name}) as span:
         span.add_event("found", {"price": row[0]})
     metrics.get_meter("shop").create_counter("sold", "{item}", "what was sold").add(2, {"product": name})
-    log.info("sold %s", name, extra={"price": row[0]})
+    with Session(engine) as session:
+        session.add(Sale(product=name))
+        session.commit()
+        log.info("sold %s", name, extra={"price": row[0], "sales": session.query(Sale).count()})
     return int(row[0])
 
 
@@ -58,10 +78,11 @@ def product(name: str) -> int:
 def broken() -> int:
     """Fail, as services do."""
     try:
-        return 1 // 0
-    except ZeroDivisionError:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT * FROM nothing WHERE price < :limit"), {"limit": 7})
+    except OperationalError:
         log.exception("the report failed")
-        raise
+    return 1 // 0
 
 
 async def visit() -> None:
@@ -77,6 +98,8 @@ def main(sdk: str) -> None:
     """Instrument, serve three requests, and end, which delivers everything."""
     configure(sdk)
     SQLite3Instrumentor().instrument()
+    SQLAlchemyInstrumentor().instrument(engine=engine)
+    Base.metadata.create_all(engine)
     LoggingInstrumentor().instrument()
     FastAPIInstrumentor.instrument_app(app)
     asyncio.run(visit())

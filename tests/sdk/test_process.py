@@ -84,6 +84,20 @@ def test_a_handler_of_the_program_for_sigterm_is_left_alone(sink: Sink) -> None:
     assert run.stdout == "True\n"
 
 
+@pytest.mark.parametrize("handler", ["signal.SIG_DFL", "0"])
+def test_f20_a_program_that_sets_the_default_again_and_ends_by_sigterm_delivers(handler: str, sink: Sink) -> None:
+    """As uvicorn does: it handles the signal, ends in an orderly way, and then raises it again."""
+    source = (
+        "import signal\nbefore = signal.signal(signal.SIGTERM, lambda *_: None)\n"
+        f"{SETUP}signal.raise_signal(signal.SIGTERM)\nspan('late')\n"
+        f"signal.signal(signal.SIGTERM, {handler})\nsignal.raise_signal(signal.SIGTERM)"
+    )
+    run = run_program(sys.executable, "-c", source, OTEL_EXPORTER_OTLP_ENDPOINT=sink.http_url, **SLOWLY)
+
+    assert (run.returncode, run.stderr) == (-signal.SIGTERM, "")
+    assert sink.names("traces") == ["late"]
+
+
 @pytest.mark.parametrize(("switch", "default"), [("true", False), ("false", True)])
 def test_the_handler_for_sigterm_can_be_switched_off(switch: str, *, default: bool, sink: Sink) -> None:
     source = "import signal; print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)"

@@ -106,6 +106,11 @@ def test_an_instrumented_service_sends_the_same_through_either_sdk(
     assert telemetry["millrace"][signal] == telemetry["stock"][signal]
 
 
+def test_the_service_was_instrumented_throughout(telemetry: dict[str, dict[Signal, list[Any]]]) -> None:
+    scopes = {scope["name"].rpartition(".")[2] for (_, scope, _), *_ in telemetry["millrace"]["traces"]}
+    assert scopes == {"fastapi", "httpx", "sqlalchemy", "sqlite3", "shop"}
+
+
 def _sent_through(sdk: str, sink: Sink) -> dict[Signal, list[Any]]:
     sink.reset()
     run = run_program(

@@ -187,10 +187,10 @@ impl Graph {
     }
 }
 
-type Shutdown<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+pub(crate) type Shutdown<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// Waits for all at once, so that one destination that hangs does not use up the time of the others.
-async fn together(mut shutdowns: Vec<Shutdown<'_>>) {
+pub(crate) async fn together(mut shutdowns: Vec<Shutdown<'_>>) {
     std::future::poll_fn(|context| {
         shutdowns.retain_mut(|shutdown| shutdown.as_mut().poll(context).is_pending());
         if shutdowns.is_empty() {

@@ -1,6 +1,6 @@
 //! The border between Rust and Python: the module `millrace._native`.
 //!
-//! Only plain values cross it: bytes, numbers, text, and JSON for what has a structure. `door` is the one place that releases
+//! Only plain values cross it: bytes, numbers, text, and JSON or dicts for what has a structure. `door` is the one place that releases
 //! the GIL, `error` the one map from errors to exceptions; every other file is one group of functions or classes.
 #![allow(
     clippy::needless_pass_by_value,
@@ -26,6 +26,7 @@ mod metric;
 mod otlp;
 mod resource;
 mod send;
+mod settings;
 mod store;
 mod trace;
 mod value;

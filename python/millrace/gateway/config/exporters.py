@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from millrace.exporter import SIGNAL_PATHS, grpc_endpoint, otlp_grpc, otlp_http, parse_url
+from millrace.endpoint import grpc_endpoint, parse_url
+from millrace.exporter import SIGNAL_PATHS, otlp_grpc, otlp_http
 from millrace.gateway.config.components import Component, Resolved
 from millrace.gateway.config.endpoints import URL
 from millrace.gateway.config.kinds import Boolean, Choice, Duration, Ignored, Integer, Text, Unsupported
@@ -14,7 +15,6 @@ __all__ = ["DEBUG", "FILE", "NOP", "OTLP", "OTLP_HTTP", "STORE"]
 
 _CONNECTIONS = Ignored("sending_queue.num_consumers says how many requests travel at once")
 _FRESH_MS_MAX = 1_000
-_NOT_IN_FILES = "write to one file; logrotate with copytruncate rotates it"
 
 
 def _endpoint_fault(text: str) -> str | None:
@@ -64,6 +64,7 @@ def _resolve_file(values: Values, problems: Problems) -> Resolved:  # noqa: ARG0
         "append": values["append"],
         "flush_interval_ms": values["flush_interval"],
         "fsync": values["fsync"],
+        "rotation": values["rotation"] and dict(values["rotation"]),
     }
 
 
@@ -92,6 +93,21 @@ def _resolve_debug(values: Values, problems: Problems) -> Resolved:  # noqa: ARG
 def _resolve_nop(values: Values, problems: Problems) -> Resolved:  # noqa: ARG001 - every component has this shape
     return {"kind": "nop"}
 
+
+_ROTATION = Group(
+    Setting(
+        "max_megabytes",
+        Integer(1),
+        "Size in MiB at which a new file begins; the full one gets the time into its name.",
+        100,
+    ),
+    Setting("max_days", Integer(0, 36_500), "Age in days at which a full file is removed; 0 is never.", 0),
+    Setting("max_backups", Integer(), "Full files that are kept, the newest; 0 is all.", 100),
+    Setting(
+        "localtime", Boolean(), "Times in names are those of the machine's time zone, instead of UTC.", default=False
+    ),
+    optional=True,
+)
 
 OTLP = Component(
     "otlp",
@@ -163,7 +179,11 @@ FILE = Component(
             default=True,
             ours=True,
         ),
-        Setting("rotation", Unsupported(_NOT_IN_FILES), ""),
+        Setting(
+            "rotation",
+            _ROTATION,
+            "Begin a new file when one is full. A file that is rotated is always continued at start.",
+        ),
         Setting("group_by", Unsupported("one exporter for each file"), ""),
         Setting("encoding", Unsupported("extensions other than health_check do not exist yet"), ""),
         Setting("create_directory", Unsupported("create the directory beforehand"), ""),
