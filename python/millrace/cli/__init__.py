@@ -20,6 +20,7 @@ from millrace.cli import (
     import_,
     inspect,
     logs,
+    query,
     run,
     send,
     serve,
@@ -36,8 +37,8 @@ from millrace.errors import ConfigError, MillraceError, UnreachableError
 __all__ = ["COMMANDS", "build_parser", "main"]
 
 COMMANDS = (
-    run, serve, trace, logs, tail, compare, export, import_, send, gen, sink, bench, inspect, convert, config, version,
-    completion,
+    run, serve, query, trace, logs, tail, compare, export, import_, send, gen, sink, bench, inspect, convert, config,
+    version, completion,
 )  # fmt: skip
 """In the order of `millrace --help`."""
 
