@@ -151,7 +151,8 @@ def _python_exporters(signal: str, plan: Plan) -> "list[Any]":
         try:
             exporters.append(_exporter_class(signal, name)())
         except Exception as error:  # noqa: BLE001 - whatever an installed package does
-            _log.warning("OTEL_%s_EXPORTER: %s is left out: %s", signal.upper(), name, error)
+            hint = environment.nearest(name, ("otlp", "console", "none"))
+            environment.warn(f"OTEL_{signal.upper()}_EXPORTER", f"{name} is left out: {error}{hint}")
     return exporters
 
 
@@ -193,8 +194,12 @@ def _summary(plan: Plan) -> str:
         settings, names = plan.settings.engine[signal], plan.settings.exporters[signal]
         where = [_place(signal, settings["exporter"])] if settings else []
         places.setdefault(" and ".join(where + names) or "nowhere", []).append(signal)
-    parts = [f"{' and '.join(signals)} to {place}" for place, signals in places.items()]
+    parts = [f"{_listed(signals)} to {place}" for place, signals in places.items()]
     return f"Telemetry of {plan.resource.attributes.get('service.name')!r} goes: {'; '.join(parts) or 'nowhere'}"
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _place(signal: str, exporter: "Resolved") -> str:

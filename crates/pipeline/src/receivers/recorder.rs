@@ -329,7 +329,10 @@ impl Recorder {
         let left = self.dropped_by_exporter().remove(&Reason::Shutdown);
         if let Some(items) = left {
             let silence = || "the destination has not answered in time".to_owned();
-            let message = log.last(id).unwrap_or_else(silence);
+            let said = log
+                .last(id)
+                .map(|last| format!("no time was left after this: {last}"));
+            let message = said.unwrap_or_else(silence);
             self.complain(items, Reason::Shutdown, &message);
         }
     }
