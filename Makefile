@@ -6,6 +6,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DONE := .venv/done
+NODE_MODULES := viewer/node_modules/.package-lock.json
+VIEWER := $(shell find viewer -name node_modules -prune -o -type f -print)
 RUST := Cargo.toml Cargo.lock rust-toolchain.toml $(shell find crates -name '*.rs' -o -name Cargo.toml)
 PATHS := python tests examples benchmarks scripts
 
@@ -14,17 +16,17 @@ PATHS := python tests examples benchmarks scripts
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: $(DONE)/native $(DONE)/demo ## build, start a gateway, send it a small shop's telemetry, and show that all of it arrived
+demo: $(DONE)/native $(DONE)/viewer $(DONE)/demo ## build, start a gateway, send it a small shop's telemetry, and show that all of it arrived
 	@$(BIN)/python -m examples.demo
 
-test: $(DONE)/native $(DONE)/test ## build and run every test
+test: $(DONE)/native $(DONE)/viewer $(DONE)/test ## build and run every test
 	cargo test --workspace --exclude millrace-python
 	$(BIN)/pytest
 
 upstream: $(DONE)/native $(DONE)/upstream ## run upstream's own tests over our SDK, and write docs/upstream-tests.md
 	$(BIN)/python scripts/upstream_tests.py
 
-lint: $(DONE)/native $(DONE)/lint ## format check, clippy, ruff, mypy, stubs, licences, generated code
+lint: $(DONE)/native $(DONE)/lint $(NODE_MODULES) ## format check, clippy, ruff, mypy, svelte-check, eslint, stubs, licences, generated code
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	$(BIN)/ruff format --check $(PATHS)
@@ -35,15 +37,18 @@ lint: $(DONE)/native $(DONE)/lint ## format check, clippy, ruff, mypy, stubs, li
 	cargo deny --log-level warn check bans licenses sources
 	$(BIN)/python scripts/generate_schema.py --check
 	$(BIN)/python scripts/document_variables.py --check
+	npm --prefix viewer run --silent check
 
-format: $(DONE)/lint ## format Rust and Python, and repair what the linter can
+format: $(DONE)/lint $(NODE_MODULES) ## format Rust, Python and the viewer, and repair what the linter can
 	cargo fmt --all
 	$(BIN)/ruff check --fix --exit-zero --quiet $(PATHS)
 	$(BIN)/ruff format $(PATHS)
+	npm --prefix viewer run --silent format
 
-build: $(DONE)/native ## build the extension and install the package into .venv, editable
+build: $(DONE)/native $(DONE)/viewer ## build the extension and the page, and install the package into .venv, editable
 
-wheel: $(DONE)/build ## build the wheel into dist
+wheel: $(DONE)/build $(DONE)/viewer ## build the wheel into dist
+	@test -f python/millrace/api/static/index.html # a wheel without the page is none to give away
 	$(BIN)/maturin build --release --out dist
 
 bench: $(DONE)/native $(DONE)/bench ## measure, beside the peers, and render the tables
@@ -59,7 +64,7 @@ coverage: $(DONE)/native $(DONE)/test ## which lines of Python the tests reach
 	$(BIN)/coverage report
 
 clean: ## remove everything that was built
-	rm -rf target .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
+	rm -rf viewer/node_modules python/millrace/api/static target .venv dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage*
 	find python -name '*.so' -delete
 
 $(DONE)/venv: scripts/check_tools.sh
@@ -74,4 +79,12 @@ $(DONE)/build $(DONE)/demo $(DONE)/test $(DONE)/upstream $(DONE)/lint $(DONE)/be
 
 $(DONE)/native: $(RUST) $(DONE)/build
 	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release
+	@touch $@
+
+# Marks itself as done when the page was built: without Node.js it says what is missing, and everything else goes on.
+$(DONE)/viewer: $(VIEWER) scripts/build_viewer.sh | $(DONE)/venv
+	@scripts/build_viewer.sh $@
+
+$(NODE_MODULES): viewer/package.json viewer/package-lock.json
+	npm --prefix viewer ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@

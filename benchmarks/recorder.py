@@ -177,6 +177,7 @@ def start_command(sdk: str) -> list[str]:
 def run_program(command: Sequence[str], folder: str = "") -> dict[str, Any]:
     """Run one program, with the packages in `folder`, and return its figures or its `error`: the suite goes on."""
     environment = {name: text for name, text in os.environ.items() if not name.startswith(("OTEL_", "MILLRACE_"))}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # else an editable package is compiled anew by each process
     paths = [path for path in (folder, environment.get("PYTHONPATH")) if path]
     environment["PYTHONPATH"] = os.pathsep.join(paths)
     try:

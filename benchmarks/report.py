@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from benchmarks import bars, plots, recorder_report
 from benchmarks.figures import NetworkResults
 from benchmarks.markdown import bar_table, machine_line, show, table
-from benchmarks.network_io import RATE_SPANS_PER_S, SATURATION
-from benchmarks.noise import QUIET_SHARE
+from benchmarks.network_io import LATENCIES, RATE_SPANS_PER_S, SATURATION
+from benchmarks.noise import QUIET_SHARE, QUIET_SHARE_OF_TAILS, disturbance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,13 +85,21 @@ def _network(kept: Mapping[str, Any], folder: Path) -> list[str]:
 def _caveats(results: NetworkResults) -> list[str]:
     """What a reader must know of single runs: disturbed by others, or not doing what was asked."""
     said = []
-    disturbed = [trial for trial in results.trials if trial.get("others_cpu_share", 0.0) >= QUIET_SHARE]
+    disturbed = [trial for trial in results.trials if disturbance(trial) >= QUIET_SHARE]
     if disturbed:
-        worst = max(trial["others_cpu_share"] for trial in disturbed)
+        worst = max(map(disturbance, disturbed))
         said.append(
-            f"- Other programs used {QUIET_SHARE:.0%} of a core or more during {len(disturbed)} of "
+            f"- Other programs, or the host, took {QUIET_SHARE:.0%} of a core or more during {len(disturbed)} of "
             f"{len(results.trials)} runs, {worst:.0%} in the worst: rates and latencies of those are too bad, the "
             "figures per CPU second less so."
+        )
+    tails = [trial for trial in results.trials if trial["scenario"] in LATENCIES and "error" not in trial]
+    waiting = [trial for trial in tails if disturbance(trial) >= QUIET_SHARE_OF_TAILS]
+    if waiting:
+        said.append(
+            f"- In {len(waiting)} of {len(tails)} runs that ask for latency at half of saturation, the machine was "
+            f"elsewhere for {QUIET_SHARE_OF_TAILS:.0%} of a core or more, {max(map(disturbance, waiting)):.0%} in the "
+            "worst: the slowest hundredth of their requests is those that waited for that."
         )
     for gateway in results.gateways():
         asked, sent = (

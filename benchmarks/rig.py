@@ -121,6 +121,7 @@ class Rig:
             running.process.reset_memory()
             sink_cpu_s, cpu_s = self._sink.report()["cpu_s"], running.process.cpu_s()
             busy_s, started = noise.busy_s() - _own_cpu_s(), time.monotonic()
+            stolen_s = noise.stolen_s()
             sent = self._sender.run(load.options(endpoint))
             patience_s = 0.0 if behaviour else ARRIVAL_S
             received = self._sink.report(items=sent["accepted_items"], timeout_s=patience_s)
@@ -129,7 +130,9 @@ class Rig:
             figures["sink_cpu_s"] = received["cpu_s"] - sink_cpu_s
             known_s = cpu_s + figures["sink_cpu_s"] + sent["cpu_s"]
             others_s = noise.busy_s() - _own_cpu_s() - busy_s - known_s
-            figures["others_cpu_share"] = max(0.0, others_s) / (time.monotonic() - started)
+            elapsed_s = time.monotonic() - started
+            figures["others_cpu_share"] = max(0.0, others_s) / elapsed_s
+            figures["stolen_cpu_share"] = (noise.stolen_s() - stolen_s) / elapsed_s
             figures |= {f"memory_{name}": value for name, value in running.process.memory().items()}
             figures["survived"] = running.process.is_running()
             return figures

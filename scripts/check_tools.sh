@@ -11,11 +11,11 @@ status=0
 
 rust=$(cargo --version 2>/dev/null | version_of)
 if ! command -v cargo >/dev/null; then
-    missing "cargo is missing: install Rust 1.88 or newer with rustup (https://rustup.rs), then open a new shell."
+    missing "cargo is missing: install Rust 1.89 or newer with rustup (https://rustup.rs), then open a new shell."
 elif [ -z "$rust" ]; then
     missing "cargo is there but does not run: \`rustup toolchain install stable\` installs what rust-toolchain.toml asks for."
-elif [ "${rust%% *}" -eq 1 ] && [ "${rust##* }" -lt 88 ]; then
-    missing "cargo is version ${rust% *}.${rust#* }, and millrace needs 1.88 or newer: run \`rustup update stable\`."
+elif [ "${rust%% *}" -eq 1 ] && [ "${rust##* }" -lt 89 ]; then
+    missing "cargo is version ${rust% *}.${rust#* }, and millrace needs 1.89 or newer: run \`rustup update stable\`."
 fi
 
 if ! command -v cc >/dev/null; then

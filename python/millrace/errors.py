@@ -14,6 +14,7 @@ __all__ = [
     "ItemTooLargeError",
     "MillraceError",
     "SettingsError",
+    "StoreError",
     "UnreachableError",
 ]
 
@@ -82,3 +83,7 @@ class UnreachableError(MillraceError, ConnectionError):
 
 class SettingsError(MillraceError, ValueError):
     """Settings with which the SDK cannot record or export; raised by `configure(strict=True)` only."""
+
+
+class StoreError(MillraceError, RuntimeError):
+    """A store that cannot be opened or read, or a query that cannot be answered."""

@@ -1,13 +1,11 @@
 """`millrace.configure`: the OpenTelemetry SDK of this process, from arguments and environment, in one call."""
 
-import json
 import logging
 from collections.abc import Mapping
 from threading import Lock
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from millrace.errors import MillraceError, SettingsError
 from millrace.sdk import environment, process
 from millrace.sdk.assembly import NOTHING, Plan, assemble, install_providers
 from millrace.sdk.environment_variables import (
@@ -44,7 +42,7 @@ _TIMEOUT_S_MAX = 1e6
 _ITEMS = {"traces": "spans", "metrics": "data points", "logs": "log records"}
 
 
-class Arguments(NamedTuple):
+class Arguments:
     """What `configure` was called with."""
 
     service_name: str | None = None
@@ -62,6 +60,14 @@ class Arguments(NamedTuple):
     exit_timeout_s: float | None = None
     handle_sigterm: bool | None = None
     strict: bool = False
+
+    def __init__(self, **given: Any) -> None:  # noqa: ANN401 - the attributes of the class
+        vars(self).update((name, value) for name, value in given.items() if value is not getattr(Arguments, name))
+
+    def __eq__(self, other: object) -> bool:
+        return vars(self) == vars(other) if isinstance(other, Arguments) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment] # what is given may have none
 
 
 class Telemetry:
@@ -132,8 +138,11 @@ class Telemetry:
         """Return what became of the items of each signal that the engine exports.
 
         Returns:
-            By signal: `recorded`, `exported`, `dropped` (by reason) and `queued`, in items.
+            By signal: `recorded`, `exported`, `dropped` (by reason) and `queued`, in items; where a signal has several
+            exporters, an item counts once for each.
         """
+        import json  # noqa: PLC0415 - 2 ms for those who ask
+
         engine = self.assembly.engine
         stats: dict[str, Any] = {} if engine is None else json.loads(engine.stats())
         return stats
@@ -220,8 +229,9 @@ def configure(  # noqa: PLR0913 - each of them is worth a line of a user's code
         millrace.errors.SettingsError: The settings do not allow to export, and `strict` is set.
     """
     arguments = Arguments(
-        service_name, endpoint, protocol, headers, compression, timeout_s, resource, sampler, traces, metrics, logs,
-        logging_handler, exit_timeout_s, handle_sigterm, strict,
+        service_name=service_name, endpoint=endpoint, protocol=protocol, headers=headers, compression=compression,
+        timeout_s=timeout_s, resource=resource, sampler=sampler, traces=traces, metrics=metrics, logs=logs,
+        logging_handler=logging_handler, exit_timeout_s=exit_timeout_s, handle_sigterm=handle_sigterm, strict=strict,
     )  # fmt: skip
     telemetry = _telemetry_of_process(arguments)
     try:
@@ -290,8 +300,7 @@ def _telemetry_of_process(arguments: Arguments) -> Telemetry:
 
 def _ignored(arguments: Arguments, first: Arguments) -> list[str]:
     """Return the names of what was given, and is other than in the first call."""
-    rows = zip(Arguments._fields, arguments, first, Arguments(), strict=True)
-    return [name for name, given, other, default in rows if given not in (other, default)]
+    return [name for name, given in vars(arguments).items() if given != getattr(first, name)]
 
 
 def _build(arguments: Arguments) -> Telemetry:
@@ -311,6 +320,8 @@ def _build(arguments: Arguments) -> Telemetry:
     except Exception as error:
         if arguments.strict:
             raise
+        from millrace.errors import MillraceError  # noqa: PLC0415 - seven classes that a good start does without
+
         _log.log(logging.ERROR, "Nothing is recorded: %s", error, exc_info=not isinstance(error, MillraceError))
     return telemetry
 
@@ -354,7 +365,7 @@ def _usable(arguments: Arguments) -> Arguments:
         ),
         "sampler": ("an object with should_sample (a name goes into OTEL_TRACES_SAMPLER)", _is_sampler),
     }
-    unusable: dict[str, Any] = {}
+    usable = dict(vars(arguments))
     for name, (kind, is_usable) in kinds.items():
         given = getattr(arguments, name)
         if given is not None and not is_usable(given):
@@ -364,8 +375,8 @@ def _usable(arguments: Arguments) -> Arguments:
                 else f"a value of type {type(given).__name__}"
             )
             _refuse(f"{name}: expected {kind}, got {got}", "it is left out", arguments)
-            unusable[name] = None
-    return arguments._replace(**unusable)
+            del usable[name]
+    return Arguments(**usable)
 
 
 def _are_headers(given: object) -> bool:
@@ -406,6 +417,8 @@ def _timeout_ms(arguments: Arguments) -> int | None:
 def _refuse(message: str, otherwise: str, arguments: Arguments) -> None:
     """Raise what is wrong with a setting, or say it and what happens `otherwise`."""
     if arguments.strict:
+        from millrace.errors import SettingsError  # noqa: PLC0415 - as above
+
         raise SettingsError(message)
     _log.warning("%s; %s", message, otherwise)
 

@@ -84,7 +84,7 @@ def dropped(gateway: Gateway) -> int:
 
 
 @pytest.mark.parametrize("fault", RETRYABLE)
-def test_x2_x4_after_a_fault_that_may_pass_the_client_is_asked_to_come_back(fault: str) -> None:
+def test_f7_x2_x4_after_a_fault_that_may_pass_the_client_is_asked_to_come_back(fault: str) -> None:
     with endpoint(RETRYABLE[fault]) as url:
         to = {"otlphttp": to_http(url, timeout="300ms", **RETRY_NEVER)}
         with Gateway(configuration(to)) as gateway:
@@ -109,7 +109,7 @@ def test_x2_x8_x16_after_a_fault_that_will_not_pass_nothing_is_repeated_and_all_
             assert_the_accounts_add_up(gateway.stats())
 
 
-def test_x13_a_destination_that_hangs_does_not_hold_up_the_other(sink: Sink) -> None:
+def test_f6_x13_a_destination_that_hangs_does_not_hold_up_the_other(sink: Sink) -> None:
     with endpoint(RETRYABLE["hangs"]) as url:
         unwaited = {"sending_queue": {"wait_for_result": False}}
         to = {
@@ -129,7 +129,7 @@ def test_x13_a_destination_that_hangs_does_not_hold_up_the_other(sink: Sink) -> 
             assert_the_accounts_add_up(gateway.stats())
 
 
-def test_x4_what_was_refused_for_a_while_arrives_once(sink: Sink) -> None:
+def test_f4_x4_what_was_refused_for_a_while_arrives_once(sink: Sink) -> None:
     """The destination is away at first; the exporter repeats, and the client waits for its one answer."""
     with socket.create_server(("127.0.0.1", 0)) as reserved:
         port = reserved.getsockname()[1]

@@ -175,7 +175,7 @@ def test_s5_h8_a_body_that_dawdles_may_be_sent_again_and_its_memory_is_free(stri
     wait_until(lambda: used_bytes(strict) == 0, "the memory of the slow client is free")
 
 
-def test_s5_many_slow_clients_leave_the_service_to_others(default: Gateway) -> None:
+def test_f11_s5_many_slow_clients_leave_the_service_to_others(default: Gateway) -> None:
     with ExitStack() as stack:
         for number in range(200):
             connection = stack.enter_context(RawConnection(address(default, "http")))
@@ -219,7 +219,7 @@ def test_s1_ten_thousand_gzip_members_are_one_body(default: Gateway) -> None:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("flood", ["resets", "pings", "settings", "empty data", "window updates", "priorities"])
-def test_g8_s4_a_flood_of_http2_frames_ends_with_enhance_your_calm_and_others_are_served(
+def test_f11_g8_s4_a_flood_of_http2_frames_ends_with_enhance_your_calm_and_others_are_served(
     default: Gateway, flood: str, protocol: str
 ) -> None:
     with Http2Connection(address(default, protocol)) as connection:
@@ -289,7 +289,7 @@ def _one_frame(connection: Http2Connection, flood: str, stream: int) -> None:
             connection.h2.increment_flow_control_window(1)
 
 
-def test_s4_a_flood_of_continuation_frames_ends_the_connection_and_nobody_else(default: Gateway) -> None:
+def test_f11_s4_a_flood_of_continuation_frames_ends_the_connection_and_nobody_else(default: Gateway) -> None:
     preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
     headers = b"\0\0\x01\x01\0\0\0\0\x01\x82"
     continuation = b"\x00\x40\x00\x09\0\0\0\0\x01" + b"\x00\x01a\x7f\x80\x7f" + b"b" * (0x4000 - 6)
@@ -303,7 +303,7 @@ def test_s4_a_flood_of_continuation_frames_ends_the_connection_and_nobody_else(d
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_h8_g4_every_refusal_under_overload_can_be_retried_and_nothing_accepted_is_lost(
+def test_f16_h8_g4_every_refusal_under_overload_can_be_retried_and_nothing_accepted_is_lost(
     sink: Sink, protocol: str
 ) -> None:
     """64 clients, a budget for a dozen requests, and an endpoint that takes its time."""
@@ -392,7 +392,7 @@ def test_a_stop_delivers_what_is_held_although_clients_hang(sink: Sink) -> None:
     assert sorted(sink.names("logs")) == [f"{number}-0" for number in range(5)]
 
 
-def test_a_stop_answers_the_requests_in_flight(sink: Sink) -> None:
+def test_f18_a_stop_answers_the_requests_in_flight(sink: Sink) -> None:
     sink.gate.clear()
     gateway = Gateway(configuration({"otlp": to_grpc(sink.grpc_url)})).start()
     with ThreadPoolExecutor(8) as pool:

@@ -192,7 +192,7 @@ def presented(gateway: Gateway, ca: Authority) -> bytes:
         return secure.getpeercert(binary_form=True) or b""
 
 
-def test_s11_a_rotated_certificate_is_used_for_new_connections_and_no_request_fails(
+def test_f18_s11_a_rotated_certificate_is_used_for_new_connections_and_no_request_fails(
     sink: Sink, trusted: Authority, tmp_path: Path
 ) -> None:
     served = own_copy(trusted.server, tmp_path)

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from millrace.endpoint import grpc_endpoint
 from millrace.errors import ConfigError
-from millrace.exporter import grpc_endpoint
 from millrace.gateway.config import Configuration, load, printing, reference, schema
 from millrace.gateway.config.catalog import SECTIONS
 from millrace.gateway.config.endpoints import listen_address

@@ -36,7 +36,7 @@ def exporter(url: str, protocol: Protocol = "http/protobuf", **settings: object)
 def recorded(to: Settings, **settings: object) -> Settings:
     """Settings of traces or logs; what waits leaves soon, so that few tests need a flush."""
     return {
-        "exporter": to,
+        "exporters": [to],
         "schedule_delay_ms": 50,
         "export_timeout_ms": 30_000,
         "max_export_batch_size": None,
@@ -45,15 +45,16 @@ def recorded(to: Settings, **settings: object) -> Settings:
     } | settings
 
 
-def settings_text(**signals: Settings) -> str:
+def engine_settings(**signals: Settings) -> Settings:
     """The settings as the engine takes them; signals that are not given are not exported."""
-    return json.dumps({"traces": None, "logs": None, "metrics": None} | signals)
+    metrics = [signals.pop("metrics")] if "metrics" in signals else []
+    return {"traces": None, "logs": None, "metrics": metrics} | signals
 
 
 @contextmanager
 def running(**signals: Settings) -> Iterator[_native.Engine]:
     """An engine that is shut down after the test, with little patience; its books add up then."""
-    engine = _native.Engine(settings_text(**signals))
+    engine = _native.Engine(engine_settings(**signals))
     try:
         yield engine
     finally:

@@ -20,7 +20,7 @@ class Engine:
     def __init__(self) -> None:
         self.callback: Callable[[float], bytes | None] | None = None
 
-    def collect_metrics(self, callback: Callable[[float], bytes | None] | None) -> None:
+    def collect_metrics(self, callback: Callable[[float], bytes | None] | None, _exporter: int = 0) -> None:
         self.callback = callback
 
     def request(self) -> ExportMetricsServiceRequest:

@@ -185,3 +185,19 @@ def test_records_of_logging_become_log_records_where_that_is_asked_for(
     python(source, sink, **variables)
 
     assert sink.names("logs") == ["careful"]
+
+
+def test_configure_imports_nothing_of_weight_beyond_the_api() -> None:
+    source = """
+import sys
+import opentelemetry._logs, opentelemetry.metrics, opentelemetry.propagate, opentelemetry.trace
+before = set(sys.modules)
+import millrace
+millrace.configure(traces=True, metrics=True, logs=True)
+print(sorted(name for name in sys.modules if name not in before and not name.startswith("millrace")))
+print(sorted(name for name in sys.modules if name.startswith("millrace.sdk.metrics.")))
+"""
+    foreign, of_metrics = python(source)
+
+    assert foreign == "['signal']"
+    assert of_metrics == "['millrace.sdk.metrics._attributes', 'millrace.sdk.metrics._provider']"

@@ -9,7 +9,7 @@ from millrace.errors import GatewayError
 from tests.conformance.gateways import wait_until
 from tests.conformance.messages import REQUESTS, names, request
 from tests.conformance.sink import Sink
-from tests.sdk.engines import Protocol, Recorded, Scope, books, exporter, item, recorded, running, settings_text
+from tests.sdk.engines import Protocol, Recorded, Scope, books, engine_settings, exporter, item, recorded, running
 
 PROTOCOLS: tuple[Protocol, ...] = ("http/protobuf", "http/json", "grpc")
 SIGNALS: tuple[Recorded, ...] = ("traces", "logs")
@@ -190,4 +190,4 @@ def test_a_slow_collection_does_not_hold_up_spans(sink: Sink) -> None:
 
 def test_settings_that_are_not_understood_are_refused_in_a_sentence() -> None:
     with pytest.raises(GatewayError, match=r"the engine's settings: .*sooner"):
-        _native.Engine(settings_text(traces={"sooner": 1}))
+        _native.Engine(engine_settings(traces={"sooner": 1}))

@@ -24,11 +24,11 @@ from tests.sdk.engines import (
     Scope,
     assert_the_books_add_up,
     books,
+    engine_settings,
     exporter,
     item,
     recorded,
     running,
-    settings_text,
 )
 
 SLACK_S = 0.25
@@ -122,7 +122,7 @@ def native_threads() -> int:
 
 def test_after_the_shutdown_the_thread_is_gone_and_calls_are_harmless(sink: Sink) -> None:
     wait_until(lambda: native_threads() == 0, "the engines of other tests have ended")
-    engine = _native.Engine(settings_text(traces=recorded(exporter(sink.http_url))))
+    engine = _native.Engine(engine_settings(traces=recorded(exporter(sink.http_url))))
     assert native_threads() == 0
     scope = Scope(engine)
     scope.record("a")
@@ -141,7 +141,7 @@ def test_after_the_shutdown_the_thread_is_gone_and_calls_are_harmless(sink: Sink
 
 def test_an_engine_that_nobody_holds_any_more_ends_its_thread(sink: Sink) -> None:
     wait_until(lambda: native_threads() == 0, "the engines of other tests have ended")
-    engine = _native.Engine(settings_text(traces=recorded(exporter(sink.http_url))))
+    engine = _native.Engine(engine_settings(traces=recorded(exporter(sink.http_url))))
     Scope(engine).record("a")
     wait_until(lambda: native_threads() == 1, "the thread has its name")
     del engine
@@ -244,10 +244,10 @@ def test_memory_is_bounded_while_the_endpoint_hangs_and_the_books_add_up_all_the
 def test_the_application_is_told_once_what_is_dropped_where_and_why() -> None:
     """Two exports are given up, and a third at the end: one line for each reason."""
     program = """
-from tests.sdk.engines import RETRY_SOON, Scope, exporter, recorded, settings_text
+from tests.sdk.engines import RETRY_SOON, Scope, exporter, recorded, engine_settings
 from millrace import _native
 to = recorded(exporter("http://127.0.0.1:1", retry_on_failure=RETRY_SOON), export_timeout_ms=150)
-engine = _native.Engine(settings_text(traces=to))
+engine = _native.Engine(engine_settings(traces=to))
 scope = Scope(engine)
 for _ in range(2):
     scope.record("a")
@@ -295,9 +295,9 @@ def test_a_timeout_that_is_none_is_refused_in_a_sentence(timeout_s: float) -> No
 
 EXIT = """
 import atexit, sys
-from tests.sdk.engines import Scope, exporter, recorded, settings_text
+from tests.sdk.engines import Scope, exporter, recorded, engine_settings
 from millrace import _native
-engine = _native.Engine(settings_text(traces=recorded(exporter(sys.argv[1])), logs=recorded(exporter(sys.argv[1]))))
+engine = _native.Engine(engine_settings(traces=recorded(exporter(sys.argv[1])), logs=recorded(exporter(sys.argv[1]))))
 atexit.register(engine.shutdown, 1.0)
 Scope(engine).record(*[f"a{number}" for number in range(100)])
 Scope(engine, "logs").record("b")
@@ -328,10 +328,10 @@ def test_a_program_that_ends_delivers_everything_at_once(sink: Sink) -> None:
 def test_a_program_ends_well_while_a_collection_of_metrics_blocks(sink: Sink, shutdown: str) -> None:
     program = f"""
 import atexit, sys, threading, time
-from tests.sdk.engines import exporter, settings_text
+from tests.sdk.engines import exporter, engine_settings
 from millrace import _native
 to = {{"exporter": exporter(sys.argv[1]), "interval_ms": 1, "timeout_ms": 5000}}
-engine = _native.Engine(settings_text(metrics=to))
+engine = _native.Engine(engine_settings(metrics=to))
 {shutdown}
 called = threading.Event()
 def collect(_):

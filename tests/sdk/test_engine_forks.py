@@ -16,7 +16,7 @@ from millrace import _native
 from tests.conformance.gateways import wait_until
 from tests.conformance.messages import request
 from tests.conformance.sink import Sink
-from tests.sdk.engines import Scope, books, exporter, recorded, settings_text
+from tests.sdk.engines import Scope, books, engine_settings, exporter, recorded
 from tests.sdk.programs import run_program
 from tests.sdk.test_engine_faults import hangs
 
@@ -73,7 +73,7 @@ def busy(scope: Scope) -> Iterator[list[str]]:
 @pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
 def test_of_200_children_of_a_busy_parent_each_sends_its_own_once_and_nothing_else(sink: Sink, protocol: str) -> None:
     to = exporter(sink.grpc_url, "grpc") if protocol == "grpc" else exporter(sink.http_url)
-    engine = _native.Engine(settings_text(traces=recorded(to, schedule_delay_ms=1)))
+    engine = _native.Engine(engine_settings(traces=recorded(to, schedule_delay_ms=1)))
     scope = Scope(engine)
     with busy(scope) as names:
         for number in range(200):
@@ -114,7 +114,7 @@ def test_a_fork_that_python_does_not_see_leaves_the_engine_usable(sink: Sink) ->
 
 def test_children_of_a_parent_whose_endpoint_hangs_end_when_they_are_told_to() -> None:
     with hangs() as url:
-        engine = _native.Engine(settings_text(traces=recorded(exporter(url), schedule_delay_ms=1)))
+        engine = _native.Engine(engine_settings(traces=recorded(exporter(url), schedule_delay_ms=1)))
         scope = Scope(engine)
         with busy(scope):
             for _ in range(20):
@@ -130,7 +130,7 @@ def test_children_of_a_parent_whose_endpoint_hangs_end_when_they_are_told_to() -
 
 
 def test_a_grandchild_exports_as_well(sink: Sink) -> None:
-    engine = _native.Engine(settings_text(traces=recorded(exporter(sink.http_url))))
+    engine = _native.Engine(engine_settings(traces=recorded(exporter(sink.http_url))))
     scope = Scope(engine)
     scope.record("parent")
 
@@ -148,7 +148,7 @@ def test_a_grandchild_exports_as_well(sink: Sink) -> None:
 
 
 def test_an_engine_that_was_shut_down_stays_so_in_a_child(sink: Sink) -> None:
-    engine = _native.Engine(settings_text(traces=recorded(exporter(sink.http_url))))
+    engine = _native.Engine(engine_settings(traces=recorded(exporter(sink.http_url))))
     scope = Scope(engine)
     assert engine.shutdown(PATIENCE_S)
 
@@ -162,7 +162,7 @@ def test_an_engine_that_was_shut_down_stays_so_in_a_child(sink: Sink) -> None:
 
 def test_a_child_collects_metrics_although_it_records_nothing(sink: Sink) -> None:
     metrics = {"exporter": exporter(sink.http_url), "interval_ms": 30, "timeout_ms": 5_000}
-    engine = _native.Engine(settings_text(metrics=metrics))
+    engine = _native.Engine(engine_settings(metrics=metrics))
     here = os.getpid()
 
     def collect(_: float) -> bytes | None:
@@ -181,14 +181,14 @@ def test_a_child_collects_metrics_although_it_records_nothing(sink: Sink) -> Non
 
 
 def _spawned(url: str, name: str) -> None:
-    engine = _native.Engine(settings_text(traces=recorded(exporter(url))))
+    engine = _native.Engine(engine_settings(traces=recorded(exporter(url))))
     Scope(engine).record(name)
     assert engine.shutdown(PATIENCE_S)
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_processes_of_multiprocessing_export_what_they_record(sink: Sink, method: str) -> None:
-    engine = _native.Engine(settings_text(traces=recorded(exporter(sink.http_url))))
+    engine = _native.Engine(engine_settings(traces=recorded(exporter(sink.http_url))))
     Scope(engine).record("parent")
     context: Any = multiprocessing.get_context(method)
     processes = [context.Process(target=_spawned, args=(sink.http_url, f"child{number}")) for number in range(3)]

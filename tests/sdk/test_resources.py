@@ -14,7 +14,7 @@ from millrace.sdk.resources import Resource, ResourceDetector, get_aggregated_re
 IDENTITY = {"telemetry.sdk.name", "telemetry.sdk.version", "service.instance.id"}
 
 
-def without_identity(resource: resources.AnyResource) -> dict[str, object]:
+def without_identity(resource: "resources.AnyResource") -> dict[str, object]:
     return {name: value for name, value in resource.attributes.items() if name not in IDENTITY}
 
 

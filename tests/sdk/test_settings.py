@@ -18,7 +18,8 @@ def test_the_defaults_of_batching_and_reading_are_those_of_the_specification() -
         "export_timeout_ms": 30_000,
     }
     assert engine["logs"]["schedule_delay_ms"] == 1_000
-    assert (engine["metrics"]["interval_ms"], engine["metrics"]["timeout_ms"]) == (60_000, 30_000)
+    (metrics,) = engine["metrics"]
+    assert (metrics["interval_ms"], metrics["timeout_ms"]) == (60_000, 30_000)
 
 
 def test_the_queue_is_bounded_in_bytes_unless_a_number_of_items_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +56,7 @@ def test_a_signal_exported_nowhere_is_not_given_to_the_engine(monkeypatch: pytes
     found = settings("traces", "metrics")
 
     assert found.engine["traces"] is not None
-    assert (found.engine["metrics"], found.engine["logs"]) == (None, None)
+    assert (found.engine["metrics"], found.engine["logs"]) == ([], None)
 
 
 def test_exporters_beside_otlp_are_left_to_python(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,6 +72,6 @@ def test_exporters_beside_otlp_are_left_to_python(monkeypatch: pytest.MonkeyPatc
 def test_an_endpoint_that_cannot_be_used_is_one_fault_for_all_its_signals() -> None:
     found = settings(endpoint="nonsense")
 
-    assert [found.engine[signal] for signal in SIGNALS] == [None, None, None]
+    assert [found.engine[signal] for signal in SIGNALS] == [None, [], None]
     assert len(found.faults) == 1
     assert found.faults[0].startswith("endpoint: a URL starts with http://")

@@ -43,8 +43,10 @@ def said(arguments: str = "", source: str = "", **variables: str) -> list[str]:
         ),
         (
             "endpoint='http://localhost:43l8'",
-            "endpoint: the port is a number from 0 to 65535, got 'http://localhost:43l8'; "
-            "what would go there is not exported",
+            (
+                "endpoint: the port is a number from 0 to 65535, got 'http://localhost:43l8'; "
+                "what would go there is not exported"
+            ),
         ),
     ],
 )

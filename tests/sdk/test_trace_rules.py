@@ -27,7 +27,7 @@ from millrace.sdk.trace.sampling import (
 from tests.sdk.traces import recorded, spans_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 def remote(*, sampled: bool) -> Any:
@@ -210,14 +210,27 @@ def test_values_are_cut_to_their_length_in_characters_or_bytes_at_every_depth() 
     assert (inner[0].string_value, inner[1].kvlist_value.values[0].value.string_value) == ("abc", "ghi")
 
 
-def test_what_lies_deeper_than_64_levels_is_cut_off_and_the_span_is_kept() -> None:
+@pytest.mark.parametrize(("nest", "kept"), [(lambda inner: [inner], 44), (lambda inner: {"k": inner}, 30)])
+def test_what_nests_deeper_than_common_decoders_take_is_cut_off_and_the_span_is_kept(
+    nest: "Callable[[Any], Any]", kept: int
+) -> None:
     deep: Any = "bottom"
     for _ in range(10_000):
-        deep = [deep]
+        deep = nest(deep)
+    link = Link(SpanContext(1, 2, is_remote=True), {"deep": deep})
     tracer, buffer = recorded()
-    tracer.start_span("one", attributes={"deep": deep, "flat": 1}).end()
+    span = tracer.start_span("one", attributes={"deep": deep, "flat": 1}, links=[link])
+    span.add_event("event", {"deep": deep})
+    span.end()
 
-    assert buffer.drain() is not None
+    (sent,) = spans_of(buffer)  # upb reads it, which refuses more than 100 messages in each other
+    assert sent.attributes[1].value.int_value == 1
+    for attributes in (sent.attributes, sent.events[0].attributes, sent.links[0].attributes):
+        value, levels = attributes[0].value, 0
+        while value.WhichOneof("value") is not None:
+            inner = value.array_value.values or [pair.value for pair in value.kvlist_value.values]
+            value, levels = inner[0], levels + 1
+        assert levels == kept
 
 
 def test_a_value_that_contains_itself_is_cut_off() -> None:

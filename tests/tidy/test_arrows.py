@@ -14,7 +14,7 @@ LAYER = {"wire": 0, "tracezip": 1, "columns": 1, "recorder": 1, "pipeline": 2, "
 """A crate sees only those of the layers below its own, never a sibling."""
 
 FLOOR = {"_native", "errors"}
-PLAIN = {*FLOOR, "otlp", "files", "zstd", "exporter"}
+PLAIN = {*FLOOR, "otlp", "files", "zstd", "endpoint", "exporter"}
 FACES = {"gateway", "store", "api", "sdk"}
 MAY_IMPORT = {
     "__main__": {"cli"},
@@ -22,12 +22,13 @@ MAY_IMPORT = {
     "bootstrap": FLOOR | {"telemetry"},
     "distro": {"telemetry"},
     "telemetry": FLOOR | {"sdk", "declarative"},  # the SDK in one call
-    "declarative": FLOOR | {"sdk", "exporter", "gateway"},  # reads its file as a gateway reads its own
+    "declarative": FLOOR | {"sdk", "endpoint", "exporter", "gateway"},  # reads its file as a gateway reads its own
     "integrations": FLOOR | {"sdk"},
     "__init__": PLAIN | FACES | {"telemetry"},  # by name, when it is first used
     **dict.fromkeys(FACES, PLAIN),
     "files": FLOOR | {"otlp", "zstd"},
     "otlp": FLOOR,
+    "endpoint": FLOOR,
     "exporter": FLOOR,
     "zstd": FLOOR,
     "errors": set[str](),

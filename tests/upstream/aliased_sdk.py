@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Any, NoReturn
 from unittest import TestCase, mock
@@ -33,6 +34,7 @@ _OURS = {
     "_logs": "logs",
     "_logs.export": "logs.export",
     "resources": "resources",
+    "error_handler": "error_handler",
     "environment_variables": "environment_variables",
     "util.instrumentation": "instrumentation",
 }
@@ -197,7 +199,7 @@ class _Finder(Loader, MetaPathFinder):
     def exec_module(self, module: ModuleType) -> None:
         relative = module.__name__.removeprefix(f"{_ROOT}.")
         sources = _PRIVATE.get(relative.split(".")[0], ()) if is_private(module.__name__) else ()
-        module.__getattr__ = _looked_up(module.__name__, _imported(sources), None)  # type: ignore[method-assign]
+        module.__getattr__ = _looked_up(module.__name__, _imported(sources))  # type: ignore[method-assign]
 
 
 def _imported(names: Sequence[str]) -> list[ModuleType]:
@@ -213,15 +215,10 @@ def _module(name: str) -> ModuleType | None:
         return None
 
 
-def _looked_up(path: str, sources: list[ModuleType], own: Callable[[str], object] | None) -> Callable[[str], object]:
+def _looked_up(path: str, sources: list[ModuleType], ours: str | None = None) -> Callable[[str], object]:
     def get(name: str) -> object:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        if own is not None:
-            try:
-                return own(name)
-            except AttributeError:
-                pass
+        if name.startswith("__") or (ours is not None and find_spec(f"millrace.sdk.{ours}.{name}") is not None):
+            raise AttributeError(name)  # the second is a module of ours that nobody has imported yet
         if f"{path}.{name}" in _SAME:
             return _SAME[f"{path}.{name}"]()  # type: ignore[no-untyped-call]
         if not name.startswith("_"):
@@ -231,6 +228,10 @@ def _looked_up(path: str, sources: list[ModuleType], own: Callable[[str], object
         return Missing(f"{path}.{name}")
 
     return get
+
+
+def _as_method(get: Callable[[str], object]) -> Callable[[ModuleType, str], object]:
+    return lambda _module, name: get(name)
 
 
 def install() -> None:
@@ -250,7 +251,9 @@ def install() -> None:
         parent, _, name = path.rpartition(".")
         if parent == _ROOT:
             setattr(root, name, module)
-        module.__getattr__ = _looked_up(path, [], vars(module).get("__getattr__"))  # type: ignore[method-assign]
+        # By its class, and not in the module: tests reload modules, which would put ours back.
+        get = _looked_up(path, [], ours)
+        module.__class__ = type("Aliased", (ModuleType,), {"__getattr__": _as_method(get)})
     sys.meta_path.insert(0, _Finder())
     _from("runtime_context", "install_runtime_context")()
     _refuse_patching_what_is_missing()

@@ -187,6 +187,8 @@ pub enum Exporter {
     OtlpHttp(OtlpHttpExporter),
     /// A file.
     File(FileExporter),
+    /// A directory of Parquet files.
+    Store(StoreExporter),
     /// Standard error.
     Debug(DebugExporter),
     /// Nowhere.
@@ -307,12 +309,46 @@ pub struct FileExporter {
     pub format: String,
     /// `none`, `gzip` or `zstd`, over the whole file.
     pub compression: String,
-    /// False: the file is emptied at start.
+    /// False: the file is emptied at start, unless it is rotated.
     pub append: bool,
     /// Longest time that written data may stay in this process.
     pub flush_interval_ms: u64,
     /// True: data is acknowledged when it is on the disk, and not only in the system's memory.
     pub fsync: bool,
+    /// When a new file begins; absent: never.
+    pub rotation: Option<Rotation>,
+}
+
+/// How the `file` exporter parts what it writes into files.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// Size of a file, in MiB.
+    pub max_megabytes: u64,
+    /// Age at which a full file is removed; 0: never.
+    pub max_days: u32,
+    /// Full files that are kept; 0: all.
+    pub max_backups: usize,
+    /// True: the times in names are those of the machine's time zone, instead of UTC.
+    pub localtime: bool,
+}
+
+/// The `store` exporter.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StoreExporter {
+    /// The directory.
+    pub path: String,
+    /// Least time between two files of a signal, and so the longest that data waits for its file.
+    pub flush_interval_ms: u64,
+    /// True: the ack waits for the file.
+    pub wait_for_result: bool,
+    /// True: the file is on the disk when it is acknowledged, and not only in the system's memory.
+    pub fsync: bool,
+    /// Data older than this is removed; never where it is absent.
+    pub max_age_ms: Option<u64>,
+    /// The oldest data is removed when there is more than this; never where it is absent.
+    pub max_size_bytes: Option<u64>,
 }
 
 /// The `debug` exporter.

@@ -45,7 +45,8 @@ pub(crate) struct Buffers {
 struct Inner {
     settings: Settings,
     buffers: Buffers,
-    collector: Collector,
+    /// One for each exporter of metrics.
+    collectors: Vec<Collector>,
     building: Shared<Building>,
     state: Shared<State>,
 }
@@ -93,10 +94,11 @@ impl Engine {
             traces: settings.traces.as_ref().map(buffer),
             logs: settings.logs.as_ref().map(buffer),
         };
+        let collectors = settings.metrics.iter().map(|_| Collector::new());
         let inner = Arc::new(Inner {
+            collectors: collectors.collect(),
             settings,
             buffers,
-            collector: Collector::new(),
             building: Shared::new(Building),
             state: Shared::new(State {
                 ledger: Arc::default(),
@@ -128,11 +130,15 @@ impl Engine {
         self.0.buffers.of(signal).cloned()
     }
 
-    /// Has metrics collected at their interval and by every flush. Returns the collector before.
+    /// Has metrics collected for one of their exporters, at its interval and by every flush. Returns the collector before, or
+    /// the one that is given where there is no such exporter.
     #[must_use = "dropping it may run what somebody else wrote"]
-    pub fn collect_metrics(&self, collect: Option<Collect>) -> Option<Collect> {
-        let wanted = collect.is_some() && self.0.settings.metrics.is_some();
-        let before = self.0.collector.replace(collect);
+    pub fn collect_metrics(&self, exporter: usize, collect: Option<Collect>) -> Option<Collect> {
+        let Some(collector) = self.0.collectors.get(exporter) else {
+            return collect;
+        };
+        let wanted = collect.is_some();
+        let before = collector.replace(collect);
         if wanted {
             self.start();
         }
@@ -179,7 +185,8 @@ impl Engine {
         Answers::of(&link, end, deadline, Command::Shutdown, Some(thread))
     }
 
-    /// What has become of everything, by signal. `recorded = exported + dropped + queued` always.
+    /// What has become of everything, by signal. `recorded = exported + dropped + queued` always; where a signal has several
+    /// exporters, an item counts once for each.
     #[must_use]
     pub fn stats(&self) -> BTreeMap<&'static str, Stats> {
         self.0.stats()
@@ -190,7 +197,7 @@ impl Engine {
         let engines: Vec<_> = ENGINES.lock().0.iter().filter_map(Weak::upgrade).collect();
         for inner in engines {
             let inherited = mem::take(&mut inner.state.lock().inherited);
-            if inherited && inner.settings.metrics.is_some() && inner.collector.get().is_some() {
+            if inherited && inner.collects() {
                 drop(inner.link());
             }
         }
@@ -236,7 +243,7 @@ impl Inner {
             (state.closed, Arc::clone(&state.ledger))
         };
         if closed && let Some(buffer) = self.buffers.of(signal) {
-            discard(buffer, None, &ledger, signal);
+            discard(buffer, None, &ledger, signal, self.destinations(signal));
         }
     }
 
@@ -253,7 +260,7 @@ impl Inner {
         let parts = Parts {
             settings: self.settings.clone(),
             buffers: self.buffers.clone(),
-            collector: self.collector.clone(),
+            collectors: self.collectors.clone(),
             ledger: Arc::clone(&state.ledger),
             building: self.building.clone(),
         };
@@ -282,11 +289,15 @@ impl Inner {
                 .as_ref()
                 .is_some_and(|buffer| buffer.tally().waiting > 0)
         };
-        let collects = self.settings.metrics.is_some() && self.collector.get().is_some();
-        collects
+        self.collects()
             || waits(&self.buffers.traces)
             || waits(&self.buffers.logs)
             || self.state.lock().running.is_some()
+    }
+
+    fn collects(&self) -> bool {
+        let mut collectors = self.collectors.iter();
+        collectors.any(|collector| collector.get().is_some())
     }
 
     fn lost(&self) -> u64 {
@@ -297,13 +308,23 @@ impl Inner {
             .sum()
     }
 
+    /// How many exporters a signal has whose items are recorded one by one.
+    fn destinations(&self, signal: Signal) -> usize {
+        let recorded = match signal {
+            Signal::Traces => self.settings.traces.as_ref(),
+            Signal::Logs => self.settings.logs.as_ref(),
+            Signal::Metrics | Signal::Profiles => None,
+        };
+        recorded.map_or(1, |recorded| recorded.exporters.len())
+    }
+
     fn stats(&self) -> BTreeMap<&'static str, Stats> {
         let ledger = Arc::clone(&self.state.lock().ledger);
         let mut found = BTreeMap::new();
         // The exporters' books first: what they know of has been recorded before.
         for (signal, tally) in ledger.snapshot() {
             let buffer = self.buffers.of(signal);
-            let metrics = signal == Signal::Metrics && self.settings.metrics.is_some();
+            let metrics = signal == Signal::Metrics && !self.collectors.is_empty();
             if buffer.is_none() && !metrics {
                 continue;
             }
@@ -315,9 +336,10 @@ impl Inner {
             let mut recorded = tally.received;
             if let Some(buffer) = buffer {
                 let held = buffer.tally();
-                recorded = held.recorded;
+                let times = self.destinations(signal) as u64;
+                recorded = held.recorded * times;
                 if held.dropped > 0 {
-                    *dropped.entry("queue_full").or_default() += held.dropped;
+                    *dropped.entry("queue_full").or_default() += held.dropped * times;
                 }
             }
             let settled = tally.delivered + dropped.values().sum::<u64>();

@@ -101,7 +101,9 @@ fn queue_capacities(config: &Config) -> BTreeMap<String, usize> {
         let queue = match exporter {
             Exporter::Otlp(settings) => &settings.sending.sending_queue,
             Exporter::OtlpHttp(settings) => &settings.sending.sending_queue,
-            Exporter::File(_) | Exporter::Debug(_) | Exporter::Nop(_) => return None,
+            Exporter::File(_) | Exporter::Store(_) | Exporter::Debug(_) | Exporter::Nop(_) => {
+                return None;
+            }
         };
         let each = if queue.enabled { queue.queue_size } else { 0 };
         Some(each.saturating_mul(config.workers.max(1)))
@@ -185,10 +187,10 @@ impl Graph {
     }
 }
 
-type Shutdown<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+pub(crate) type Shutdown<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// Waits for all at once, so that one destination that hangs does not use up the time of the others.
-async fn together(mut shutdowns: Vec<Shutdown<'_>>) {
+pub(crate) async fn together(mut shutdowns: Vec<Shutdown<'_>>) {
     std::future::poll_fn(|context| {
         shutdowns.retain_mut(|shutdown| shutdown.as_mut().poll(context).is_pending());
         if shutdowns.is_empty() {
@@ -218,7 +220,7 @@ fn build_exporter(
             .unwrap_or_default(),
         log: Arc::clone(&shared.log),
     };
-    if !matches!(exporter, Exporter::File(_)) {
+    if !matches!(exporter, Exporter::File(_) | Exporter::Store(_)) {
         return exporters::build(exporter, context);
     }
     let mut singletons = shared

@@ -2,6 +2,8 @@
 //!
 //! Building a `Context` for every span costs half of what the span costs. So the variable holds either a `Context`, as anybody may
 //! attach one, or the [`SpanScope`] of the span that was entered last, which knows the context below it.
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::PyDict;
@@ -14,6 +16,9 @@ static CURRENT: PyOnceLock<ContextVariable> = PyOnceLock::new();
 /// The variable of the runtime context that ours took over from: what was attached there stays current until we attach.
 static BEFORE: PyOnceLock<ContextVariable> = PyOnceLock::new();
 
+/// Whether a runtime context of ours was ever made; else the program has its own.
+static IS_OURS: AtomicBool = AtomicBool::new(false);
+
 /// The runtime context of this process, for `opentelemetry.context`.
 #[pyclass(frozen, module = "millrace._native")]
 pub(crate) struct RuntimeContext;
@@ -25,6 +30,7 @@ impl RuntimeContext {
     #[pyo3(signature = (previous=None))]
     fn new(py: Python<'_>, previous: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
         variable(py)?;
+        IS_OURS.store(true, Ordering::Relaxed);
         if let Some(previous) = previous {
             let previous = ContextVariable::from_object(previous)?;
             let _ = BEFORE.set(py, previous);
@@ -130,15 +136,24 @@ pub(crate) fn span_ids(
     py: Python<'_>,
     context: Option<&Bound<'_, PyAny>>,
 ) -> PyResult<Option<SpanIds>> {
-    let current = if context.is_none() {
-        current(py)?
-    } else {
-        None
+    let current = match context {
+        Some(_) => None,
+        None => match current(py)? {
+            None if !IS_OURS.load(Ordering::Relaxed) => Some(foreign_current(py)?),
+            found => found,
+        },
     };
     match span_in(py, context, current.as_ref())? {
         Some(span) => ids_of(&span),
         None => Ok(None),
     }
+}
+
+/// The current context of a program that chose its own runtime context.
+#[cold]
+fn foreign_current(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
+    py.import("opentelemetry.context")?
+        .call_method0("get_current")
 }
 
 /// The ids of any span, ours or somebody else's; `None` where they are not valid.

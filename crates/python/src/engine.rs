@@ -12,6 +12,7 @@ use crate::buffer::Buffer;
 use crate::door;
 use crate::error::Error;
 use crate::otlp::SignalName;
+use crate::settings;
 
 /// How long a wait may keep Python from noticing Ctrl-C.
 const SIGNAL_CHECK: Duration = Duration::from_millis(100);
@@ -22,10 +23,10 @@ pub(crate) struct Engine(pipeline::Engine);
 
 #[pymethods]
 impl Engine {
-    /// Reads the resolved settings, as JSON; the thread starts with the first telemetry.
+    /// Reads the resolved settings, a dict; the thread starts with the first telemetry.
     #[new]
-    fn new(settings: &str) -> PyResult<Self> {
-        let settings = serde_json::from_str(settings)
+    fn new(settings: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let settings = serde_json::from_value(settings::read(settings)?)
             .map_err(|error| Error::Start(StartError(format!("the engine's settings: {error}"))))?;
         Ok(Self(pipeline::Engine::new(settings)))
     }
@@ -35,9 +36,11 @@ impl Engine {
         Some(Buffer::of_engine(self.0.buffer(signal.0)?, self.0.clone()))
     }
 
-    /// Has `callback(timeout_s)` asked for an export request of metrics, or `None`, at the interval and by each flush.
-    fn collect_metrics(&self, callback: Option<Py<PyAny>>) {
-        drop(self.0.collect_metrics(callback.map(collector)));
+    /// Has `callback(timeout_s)` asked for an export request of metrics, or `None`, at the interval of one of their exporters
+    /// and by each flush.
+    #[pyo3(signature = (callback, exporter=0))]
+    fn collect_metrics(&self, callback: Option<Py<PyAny>>, exporter: usize) {
+        drop(self.0.collect_metrics(exporter, callback.map(collector)));
     }
 
     /// Starts the thread. Recording something does the same.

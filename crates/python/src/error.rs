@@ -26,6 +26,8 @@ pub(crate) enum Error {
     Runtime(std::io::Error),
     /// Compressed data that is damaged.
     Codec(std::io::Error),
+    /// A file of a store that cannot be read.
+    Store(String),
 }
 
 impl From<millrace_wire::Error> for Error {
@@ -56,6 +58,7 @@ impl From<Error> for PyErr {
             Error::Argument(sentence) | Error::Load(LoadError::Options(sentence)) => {
                 PyValueError::new_err(sentence)
             }
+            Error::Store(sentence) => raised(py, &STORE_ERROR, "StoreError", (sentence,)),
             Error::Codec(error) => raised(
                 py,
                 &DECODE_ERROR,
@@ -69,6 +72,7 @@ impl From<Error> for PyErr {
 static DECODE_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static ITEM_TOO_LARGE_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static UNREACHABLE_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
+static STORE_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 static GATEWAY_ERROR: PyOnceLock<Py<PyType>> = PyOnceLock::new();
 
 /// An exception of `millrace.errors`; if that module cannot be imported, the reason why.

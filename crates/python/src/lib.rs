@@ -1,6 +1,6 @@
 //! The border between Rust and Python: the module `millrace._native`.
 //!
-//! Only plain values cross it: bytes, numbers, text, and JSON for what has a structure. `door` is the one place that releases
+//! Only plain values cross it: bytes, numbers, text, and JSON or dicts for what has a structure. `door` is the one place that releases
 //! the GIL, `error` the one map from errors to exceptions; every other file is one group of functions or classes.
 #![allow(
     clippy::needless_pass_by_value,
@@ -26,6 +26,8 @@ mod metric;
 mod otlp;
 mod resource;
 mod send;
+mod settings;
+mod store;
 mod trace;
 mod value;
 
@@ -60,6 +62,8 @@ mod _native {
 
     #[pymodule_export]
     use crate::send::Sender;
+    #[pymodule_export]
+    use crate::store::{TraceIndex, check_store_file, read_store_file};
     #[pymodule_export]
     use crate::trace::{NonRecordingSpan, Span, SpanRecorder, SpanScope, Tracer};
 

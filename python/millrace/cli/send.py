@@ -138,7 +138,7 @@ def _reachable(url: str, timeout_s: float, terminal: Terminal) -> bool:
     import os
     import socket
 
-    from millrace.exporter import parse_url
+    from millrace.endpoint import parse_url
     from millrace.gateway.config.endpoints import is_loopback
 
     parsed = parse_url(url)

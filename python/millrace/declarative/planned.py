@@ -8,16 +8,8 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from millrace.declarative.kinds import Chosen
-from millrace.exporter import (
-    SIGNAL_PATHS,
-    client_tls,
-    grpc_endpoint,
-    header_name_fault,
-    header_value_fault,
-    otlp_grpc,
-    otlp_http,
-    sending,
-)
+from millrace.endpoint import grpc_endpoint, header_name_fault, header_value_fault
+from millrace.exporter import SIGNAL_PATHS, client_tls, otlp_grpc, otlp_http, sending
 from millrace.gateway.config.problems import Problems
 from millrace.gateway.config.settings import Values
 from millrace.sdk import resources
@@ -73,7 +65,8 @@ def _propagators(values: Values | None) -> list[str]:
 
 def _exports(signal: str, provider: Values | None, problems: Problems) -> tuple[Any, list[str]]:
     """Return what the engine does for a signal, and the names of exporters in Python beside it."""
-    native, names = None, []
+    natives: list[dict[str, Any]] = []
+    names: list[str] = []
     chosen: list[Chosen | None] = []
     if provider is not None:
         chosen = provider["readers" if signal == "metrics" else "processors"] or []
@@ -81,17 +74,24 @@ def _exports(signal: str, provider: Values | None, problems: Problems) -> tuple[
         if one.values is None or one.values["exporter"] is None:
             continue  # reported already
         exporter: Chosen = one.values["exporter"]
-        if exporter.name == "console":
-            names.append("console")
-        elif native is not None:
-            problems.error(
-                exporter.place,
-                f"millrace sends {signal} to one endpoint, and another is declared before this one",
-                "send to a gateway with two exporters: millrace serve",
-            )
+        if exporter.name == "console" or one.name == "pull":
+            names.append(_kind(exporter))
         else:
-            native = _native(signal, one, _exporter(signal, exporter, problems))
-    return native, names
+            natives.append(_native(signal, one, _exporter(signal, exporter, problems)))
+            if signal != "metrics" and _batching(natives[-1]) != _batching(natives[0]):
+                sentence = "one queue serves all processors of a signal: the batching of the first one counts"
+                problems.warn(exporter.place, sentence)
+    if signal == "metrics":
+        return natives, names
+    return (natives[0] | {"exporters": [to for one in natives for to in one["exporters"]]} if natives else None), names
+
+
+def _kind(exporter: Chosen) -> str:
+    return exporter.name.removesuffix("/development")
+
+
+def _batching(native: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in native.items() if name != "exporters"}
 
 
 def _native(signal: str, one: Chosen, exporter: Any) -> dict[str, Any]:  # noqa: ANN401 - as the engine reads it
@@ -101,7 +101,7 @@ def _native(signal: str, one: Chosen, exporter: Any) -> dict[str, Any]:  # noqa:
         return {"exporter": exporter, "interval_ms": values["interval"], "timeout_ms": timeout_ms}
     batch = one.name == "batch"  # a simple processor waits for nothing
     return {
-        "exporter": exporter,
+        "exporters": [exporter],
         "schedule_delay_ms": values["schedule_delay"] if batch else 0,
         "export_timeout_ms": (values["export_timeout"] or _LIMITLESS_MS) if batch else 30_000,
         "max_export_batch_size": values["max_export_batch_size"] if batch else None,
@@ -242,11 +242,43 @@ def _of_meter_provider(provider: Values, everywhere: Values) -> dict[str, Any]:
         "views": [_view(view) for view in provider["views"] if view],
         "exemplar_filter": filters[provider["exemplar_filter"]](),
         "preferences": _preferences(provider),
+        "exporters": {
+            _kind(one.values["exporter"]): partial(_prometheus_reader, one.values["exporter"].values)
+            for one in provider["readers"]
+            if one and one.name == "pull"
+        },
     }
 
 
-def _preferences(provider: Values) -> dict[str, Any]:
-    """Return the temporality and the aggregation that the exporter of the engine's reader prefers."""
+def _prometheus_reader(values: Values) -> Any:  # noqa: ANN401 - one of the SDK's readers
+    from fnmatch import fnmatchcase  # noqa: PLC0415 - as below
+
+    from millrace.sdk.metrics.prometheus.reader import PrometheusMetricReader, shared_directory  # noqa: PLC0415 - as above
+
+    chosen = values["resource_constant_labels"]
+    included, excluded = chosen["included"], chosen["excluded"] or ()
+
+    def is_label(key: str) -> bool:
+        wanted = included is None or any(fnmatchcase(key, pattern) for pattern in included)
+        return wanted and not any(fnmatchcase(key, pattern) for pattern in excluded)
+
+    return PrometheusMetricReader(
+        disable_target_info=not values["target_info_enabled/development"],
+        scope_info_enabled=values["scope_info_enabled"],
+        resource_attribute_filter=is_label if values.written("resource_constant_labels") else None,
+        host=values["host"],
+        port=values["port"],
+        directory=shared_directory(),
+    )
+
+
+def _preferences(provider: Values) -> list[dict[str, Any]]:
+    """Return the temporality and the aggregation that each exporter of the engine prefers."""
+    exporters = [one.values["exporter"] for one in provider["readers"] if one and one.name == "periodic"]
+    return [_preferred(exporter.values) for exporter in exporters if exporter.name != "console"]
+
+
+def _preferred(values: Values) -> dict[str, Any]:
     from millrace.sdk import metrics  # noqa: PLC0415 - as above
     from millrace.sdk.metrics.export import AggregationTemporality  # noqa: PLC0415 - as above
     from millrace.sdk.metrics.view import (  # noqa: PLC0415 - as above
@@ -254,16 +286,6 @@ def _preferences(provider: Values) -> dict[str, Any]:
         ExponentialBucketHistogramAggregation,
     )
 
-    values = next(
-        (
-            one.values["exporter"].values
-            for one in provider["readers"]
-            if one and one.values["exporter"].name != "console"
-        ),
-        None,
-    )
-    if values is None:
-        return {}
     kinds = (metrics.Counter, metrics.Histogram, metrics.ObservableCounter, metrics.UpDownCounter,
              metrics.ObservableUpDownCounter, metrics.ObservableGauge)  # fmt: skip
     delta = {"cumulative": 0, "low_memory": 2, "delta": 3}[values["temporality_preference"]]

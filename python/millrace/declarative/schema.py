@@ -1,7 +1,7 @@
 """What a declarative configuration may hold: the stable part of file format 1.0, as settings in groups."""
 
 from millrace.declarative.kinds import Absent, Attributes, FileFormat, Named, OneOf
-from millrace.exporter import grpc_endpoint, parse_url
+from millrace.endpoint import grpc_endpoint, parse_url
 from millrace.gateway.config.kinds import Boolean, Choice, Ignored, Integer, Kind, ListOf, Number, Secret, Text
 from millrace.gateway.config.settings import Group, Setting
 
@@ -19,7 +19,6 @@ _INSTRUMENTS = (
     "observable_up_down_counter",
     "up_down_counter",
 )
-_PULL = "push with a periodic reader"
 _NOT_YET = "it is a part of the format that is still in development"
 _NOTHING = Group()
 
@@ -169,6 +168,28 @@ _PERIODIC = Group(
     Setting("max_export_batch_size/development", Absent(_NOT_YET), ""),
 )
 
+_PROMETHEUS = Group(
+    Setting("host", Text(), "Where to listen.", "localhost"),
+    Setting("port", Integer(0, 65_535), "The same.", 9464),
+    Setting("scope_info_enabled", Boolean(), "Whether series are labelled with their scope.", default=True),
+    Setting("target_info_enabled/development", Boolean(), "Whether target_info is there.", default=True),
+    Setting(
+        "resource_constant_labels",
+        Group(
+            Setting("included", ListOf(Text(), "a list of names"), "With * and ? as wildcards."),
+            Setting("excluded", ListOf(Text(), "a list of names"), "The same; it wins."),
+        ),
+        "Attributes of the resource that are labels of each series.",
+    ),
+    Setting("translation_strategy", Absent("names are underscored, with the suffixes of unit and type"), ""),
+)
+
+_PULLED = Group(
+    Setting("exporter", OneOf("exporter", prometheus=_PROMETHEUS), "Who asks.", required=True),
+    Setting("producers", Absent("OpenCensus has no metrics for it"), ""),
+    Setting("cardinality_limits", Absent("the limit is the specification's, 2000 for each instrument"), ""),
+)
+
 _AGGREGATION = OneOf(
     "aggregation",
     default=_NOTHING,
@@ -225,7 +246,7 @@ _METER_PROVIDER = Group(
     Setting(
         "readers",
         ListOf(
-            OneOf("reader", periodic=_PERIODIC, pull=Absent(_PULL)),
+            OneOf("reader", periodic=_PERIODIC, pull=_PULLED),
             "a list of readers",
         ),
         "Who collects.",

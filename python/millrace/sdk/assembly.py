@@ -1,11 +1,10 @@
 """Puts an SDK together: the engine, a provider for each signal, and exporters written in Python beside them."""
 
-import json
 import logging
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from millrace.sdk import environment, process, resources
-from millrace.sdk.environment_variables import OTEL_PYTHON_ID_GENERATOR
+from millrace.sdk.environment_variables import OTEL_PYTHON_ID_GENERATOR, OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -24,31 +23,52 @@ __all__ = ["NOTHING", "Assembly", "Plan", "assemble", "install_providers"]
 _log = logging.getLogger("millrace")
 
 
-class Plan(NamedTuple):
-    """What is to be put together."""
+class Plan:
+    """What is to be put together.
 
-    settings: "SdkSettings"
-    signals: tuple[str, ...]
-    """Those that are recorded, whether or not they are exported."""
-    resource: "AnyResource"
-    sampler: Any = None
-    """`None` leaves the choice to the environment."""
-    options: "Mapping[str, Callable[[], dict[str, Any]]] | None" = None
-    """By signal, what makes further arguments of its provider once the provider's module is wanted."""
+    Args:
+        settings: Where telemetry goes.
+        signals: Those that are recorded, whether or not they are exported.
+        resource: Whose telemetry it is.
+        sampler: Of traces; `None` leaves the choice to the environment.
+        options: By signal, what makes further arguments of its provider once the provider's module is wanted.
+    """
+
+    def __init__(
+        self,
+        settings: "SdkSettings",
+        signals: tuple[str, ...],
+        resource: "AnyResource",
+        sampler: Any = None,  # noqa: ANN401 - ours or upstream's
+        options: "Mapping[str, Callable[[], dict[str, Any]]] | None" = None,
+    ) -> None:
+        self.settings = settings
+        self.signals = signals
+        self.resource = resource
+        self.sampler = sampler
+        self.options = options
 
     def options_of(self, signal: str) -> dict[str, Any]:
         """Return the further arguments of a signal's provider."""
         return self.options[signal]() if self.options and signal in self.options else {}
 
 
-class Assembly(NamedTuple):
+class Assembly:
     """What was put together; a signal that is not recorded has no provider."""
 
-    engine: "Engine | None" = None
-    tracer_provider: "TracerProvider | None" = None
-    meter_provider: "MeterProvider | None" = None
-    logger_provider: "LoggerProvider | None" = None
-    summary: str = "nothing is recorded"
+    def __init__(
+        self,
+        engine: "Engine | None" = None,
+        tracer_provider: "TracerProvider | None" = None,
+        meter_provider: "MeterProvider | None" = None,
+        logger_provider: "LoggerProvider | None" = None,
+        summary: str = "nothing is recorded",
+    ) -> None:
+        self.engine = engine
+        self.tracer_provider = tracer_provider
+        self.meter_provider = meter_provider
+        self.logger_provider = logger_provider
+        self.summary = summary
 
     @property
     def providers(self) -> list[Any]:
@@ -65,7 +85,7 @@ def assemble(plan: Plan, *, strict: bool = False) -> Assembly:
     from millrace._native import Engine  # noqa: PLC0415 - a process whose SDK is disabled needs no engine
 
     settings = plan.settings.engine
-    engine = Engine(json.dumps(settings)) if any(settings.values()) else None
+    engine = Engine(settings) if any(settings.values()) else None
     makers = {"traces": _tracer_provider, "metrics": _meter_provider, "logs": _logger_provider}
     made = {}
     for signal in plan.signals:
@@ -80,6 +100,10 @@ def assemble(plan: Plan, *, strict: bool = False) -> Assembly:
             made[signal]._disabled = False  # noqa: SLF001 - by OTEL_SDK_DISABLED, which does not count beside a file
     assembly = Assembly(engine, made.get("traces"), made.get("metrics"), made.get("logs"), _summary(plan))
     process.after_fork(_Identity(plan.resource, assembly.providers).renew)
+    if engine and assembly.meter_provider and environment.boolean(OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED):
+        from millrace.sdk import self_metrics  # noqa: PLC0415 - for those who ask
+
+        self_metrics.count_engine(engine, settings, assembly.meter_provider)
     return assembly
 
 
@@ -116,16 +140,19 @@ def _meter_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN401
     from millrace.sdk.metrics import MeterProvider  # noqa: PLC0415 - only where metrics are recorded
 
     readers: list[Any] = []
-    for exporter in _python_exporters("metrics", plan):
+    options = plan.options_of("metrics")
+    for exporter in _python_exporters("metrics", plan, options.pop("exporters", {})):
+        if hasattr(exporter, "_set_collect_callback"):
+            readers.append(exporter)  # one that is asked, such as Prometheus's
+            continue
         from millrace.sdk.metrics.export import PeriodicExportingMetricReader  # noqa: PLC0415 - for those who name one
 
         readers.append(PeriodicExportingMetricReader(exporter))
-    options = plan.options_of("metrics")
-    preferences = options.pop("preferences", {})
-    if engine and preferences:
+    declared = options.pop("preferences", [])
+    if engine and declared:
         from millrace.sdk.metrics.export import EngineMetricReader  # noqa: PLC0415 - else the provider makes it
 
-        readers.append(EngineMetricReader(engine, **preferences))
+        readers += [EngineMetricReader(engine, exporter=at, **preferences) for at, preferences in enumerate(declared)]
         engine = None
     resource: Any = plan.resource  # of either SDK
     return MeterProvider(resource=resource, metric_readers=readers, shutdown_on_exit=False, _engine=engine, **options)
@@ -144,12 +171,18 @@ def _logger_provider(plan: Plan, engine: "Engine | None") -> Any:  # noqa: ANN40
     return provider
 
 
-def _python_exporters(signal: str, plan: Plan) -> "list[Any]":
-    """Return the exporters of `OTEL_..._EXPORTER` that the engine does not have; one that fails is left out."""
+def _python_exporters(
+    signal: str, plan: Plan, declared: "Mapping[str, Callable[[], object]] | None" = None
+) -> "list[Any]":
+    """Return the exporters of `OTEL_..._EXPORTER` that the engine does not have; one that fails is left out.
+
+    `declared` are those that a file describes, which are made of its settings.
+    """
     exporters = []
     for name in plan.settings.exporters[signal]:
         try:
-            exporters.append(_exporter_class(signal, name)())
+            make = (declared or {}).get(name) or _exporter_class(signal, name)
+            exporters.append(make())
         except Exception as error:  # noqa: BLE001 - whatever an installed package does
             hint = environment.nearest(name, ("otlp", "console", "none"))
             environment.warn(f"OTEL_{signal.upper()}_EXPORTER", f"{name} is left out: {error}{hint}")
@@ -157,21 +190,23 @@ def _python_exporters(signal: str, plan: Plan) -> "list[Any]":
 
 
 def _exporter_class(signal: str, name: str) -> Any:  # noqa: ANN401 - whatever an installed package has
-    if name == "console":
+    if (signal, name) in _OWN:
         from importlib import import_module  # noqa: PLC0415 - as below
 
-        module, kind = _CONSOLE[signal]
+        module, kind = _OWN[signal, name]
         return getattr(import_module(module), kind)
     from millrace.sdk import entry_points  # noqa: PLC0415 - 10 ms for those who name one
 
     return entry_points.load(f"opentelemetry_{signal}_exporter", name)
 
 
-_CONSOLE = {
-    "traces": ("millrace.sdk.trace.export", "ConsoleSpanExporter"),
-    "metrics": ("millrace.sdk.metrics.export", "ConsoleMetricExporter"),
-    "logs": ("millrace.sdk.logs.export", "ConsoleLogRecordExporter"),
+_OWN = {
+    ("traces", "console"): ("millrace.sdk.trace.export", "ConsoleSpanExporter"),
+    ("metrics", "console"): ("millrace.sdk.metrics.export", "ConsoleMetricExporter"),
+    ("metrics", "prometheus"): ("millrace.sdk.metrics.prometheus.reader", "reader_from_environment"),
+    ("logs", "console"): ("millrace.sdk.logs.export", "ConsoleLogRecordExporter"),
 }
+"""By signal and name, the exporters in Python that are ours."""
 
 
 def _id_generator() -> Any:  # noqa: ANN401 - whatever an installed package has
@@ -192,7 +227,8 @@ def _summary(plan: Plan) -> str:
     places: dict[str, list[str]] = {}
     for signal in plan.signals:
         settings, names = plan.settings.engine[signal], plan.settings.exporters[signal]
-        where = [_place(signal, settings["exporter"])] if settings else []
+        exporters = [] if not settings else settings["exporters"] if signal != "metrics" else _of_metrics(settings)
+        where = [_place(signal, exporter) for exporter in exporters]
         places.setdefault(" and ".join(where + names) or "nowhere", []).append(signal)
     parts = [f"{_listed(signals)} to {place}" for place, signals in places.items()]
     return f"Telemetry of {plan.resource.attributes.get('service.name')!r} goes: {'; '.join(parts) or 'nowhere'}"
@@ -200,6 +236,10 @@ def _summary(plan: Plan) -> str:
 
 def _listed(words: list[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
+
+
+def _of_metrics(settings: "list[Resolved]") -> "list[Resolved]":
+    return [one["exporter"] for one in settings]
 
 
 def _place(signal: str, exporter: "Resolved") -> str:

@@ -5,11 +5,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
+from weakref import ref
 
 from opentelemetry.context import _SUPPRESS_INSTRUMENTATION_KEY, attach, detach, set_value
 
-from millrace.sdk import process
+from millrace.sdk import process, self_metrics
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
 
 __all__ = ["Batcher"]
 
@@ -24,6 +28,9 @@ class Batcher:
         max_queue_size: Items that are held; more are dropped and counted.
         schedule_delay_ms: How long items wait for others.
         max_export_batch_size: Items of a batch.
+        kind: The type of the processor, for what the SDK counts of itself.
+        signal: Of the items.
+        meter_provider: Who counts; by default the API's.
 
     Raises:
         ValueError: A number is not positive, or a batch is larger than the queue.
@@ -36,6 +43,9 @@ class Batcher:
         max_queue_size: int,
         schedule_delay_ms: float,
         max_export_batch_size: int,
+        kind: str,
+        signal: Literal["traces", "logs"],
+        meter_provider: "MeterProvider | None",
     ) -> None:
         if max_queue_size <= 0:
             raise ValueError("max_queue_size must be a positive integer.")
@@ -53,6 +63,10 @@ class Batcher:
         """Items that found the queue full."""
         self._closed = False
         self._begin()
+        me = ref(self)
+        self._processed = self_metrics.processed_by(
+            kind, signal, meter_provider, capacity=max_queue_size, queue_size=lambda: _waiting(me())
+        )
         process.after_fork_while_alive(self._begin)
 
     def _begin(self) -> None:
@@ -64,20 +78,27 @@ class Batcher:
 
     def put(self, item: object) -> None:
         """Hold `item`, or drop and count it when the queue is full."""
+        fault = self._hold(item)
+        if fault is not None:
+            self._processed(1, fault)
+
+    def _hold(self, item: object) -> str | None:
+        """Hold `item`, or return why it is dropped."""
         with self._changed:
             if self._closed:
-                return
+                return "already_shutdown"
             if len(self._queue) >= self._queue_size:
                 if not self.dropped:
                     _log.warning("The queue of %d items is full: telemetry is dropped, and counted", self._queue_size)
                 self.dropped += 1
-                return
+                return "queue_full"
             self._queue.append(item)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="millrace-batch", daemon=True)
                 self._thread.start()
             if len(self._queue) >= self._batch_size:
                 self._changed.notify()
+        return None
 
     def flush(self, timeout_s: float) -> bool:
         """Hand over everything that is held; False when that took longer than `timeout_s`."""
@@ -112,6 +133,7 @@ class Batcher:
             with self._changed:
                 batch = [self._queue.popleft() for _ in range(min(len(self._queue), self._batch_size))]
             if batch:
+                self._processed(len(batch), None)
                 self._call(batch)
         finally:
             self._exporting.release()
@@ -124,3 +146,7 @@ class Batcher:
         except Exception:  # noqa: BLE001 - whatever an exporter does
             _log.exception("Exception while exporting a batch of %d items", len(batch))
         detach(token)
+
+
+def _waiting(batcher: "Batcher | None") -> int:
+    return 0 if batcher is None else len(batcher._queue)  # noqa: SLF001 - a part of the batcher

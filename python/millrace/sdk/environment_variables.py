@@ -20,11 +20,14 @@ OTEL_EXPERIMENTAL_RESOURCE_DETECTORS = "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS"
 # [tracecontext,baggage] How context travels between services, in this order and each once; `none` for not at all.
 #   Others than the default two come from installed packages.
 OTEL_PROPAGATORS = "OTEL_PROPAGATORS"
+# [false] `true` counts what the SDK itself does, as `otel.sdk.*` metrics; each span and log record then costs a call
+#   into Python.
+OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
 
 # == What is exported, and when
 # [otlp] `otlp`, `console`, `none`, or the name of an installed exporter; several with commas between them.
 OTEL_TRACES_EXPORTER = "OTEL_TRACES_EXPORTER"
-# [otlp] The same for metrics.
+# [otlp] The same for metrics; and `prometheus`, which serves them at /metrics.
 OTEL_METRICS_EXPORTER = "OTEL_METRICS_EXPORTER"
 # [otlp] The same for logs.
 OTEL_LOGS_EXPORTER = "OTEL_LOGS_EXPORTER"
@@ -48,6 +51,10 @@ OTEL_BLRP_MAX_EXPORT_BATCH_SIZE = "OTEL_BLRP_MAX_EXPORT_BATCH_SIZE"
 OTEL_METRIC_EXPORT_INTERVAL = "OTEL_METRIC_EXPORT_INTERVAL"
 # [30000] Longest time for one export of metrics, in milliseconds.
 OTEL_METRIC_EXPORT_TIMEOUT = "OTEL_METRIC_EXPORT_TIMEOUT"
+# [localhost] Where metrics are served for Prometheus.
+OTEL_EXPORTER_PROMETHEUS_HOST = "OTEL_EXPORTER_PROMETHEUS_HOST"
+# [9464] The same.
+OTEL_EXPORTER_PROMETHEUS_PORT = "OTEL_EXPORTER_PROMETHEUS_PORT"
 
 # == OTLP exporters
 # [http://localhost:4318, for grpc http://localhost:4317] Where to send. The general one gets `/v1/traces` and so on
@@ -150,6 +157,9 @@ OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED = "OTEL_PYTHON_LOGGING_AUTO_INS
 OTEL_PYTHON_DISABLED_INSTRUMENTATIONS = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 
 # == millrace only
+# [] A directory in which the processes of a service keep what they have counted, so that the one that serves
+#   OTEL_EXPORTER_PROMETHEUS_PORT answers for all. Empty it before the service starts.
+MILLRACE_PROMETHEUS_DIRECTORY = "MILLRACE_PROMETHEUS_DIRECTORY"
 # [2000] Longest time that the end of the process waits for delivery, in milliseconds.
 MILLRACE_EXIT_TIMEOUT = "MILLRACE_EXIT_TIMEOUT"
 # [true] `false` leaves SIGTERM alone; else what is queued is delivered before the process ends by it.
@@ -159,9 +169,6 @@ MILLRACE_HANDLE_SIGTERM = "MILLRACE_HANDLE_SIGTERM"
 OTEL_LOG_LEVEL = "OTEL_LOG_LEVEL"
 OTEL_EXPORTER_ZIPKIN_ENDPOINT = "OTEL_EXPORTER_ZIPKIN_ENDPOINT"
 OTEL_EXPORTER_ZIPKIN_TIMEOUT = "OTEL_EXPORTER_ZIPKIN_TIMEOUT"
-OTEL_EXPORTER_PROMETHEUS_HOST = "OTEL_EXPORTER_PROMETHEUS_HOST"
-OTEL_EXPORTER_PROMETHEUS_PORT = "OTEL_EXPORTER_PROMETHEUS_PORT"
 OTEL_PYTHON_TRACER_CONFIGURATOR = "OTEL_PYTHON_TRACER_CONFIGURATOR"
 OTEL_PYTHON_METER_CONFIGURATOR = "OTEL_PYTHON_METER_CONFIGURATOR"
 OTEL_PYTHON_LOGGER_CONFIGURATOR = "OTEL_PYTHON_LOGGER_CONFIGURATOR"
-OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"

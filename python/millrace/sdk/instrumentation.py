@@ -1,7 +1,6 @@
 """The instrumentation scope: who produced telemetry (`opentelemetry.sdk.util.instrumentation` upstream)."""
 
 from functools import total_ordering
-from json import dumps
 from typing import TYPE_CHECKING
 
 from opentelemetry.attributes import BoundedAttributes
@@ -54,6 +53,8 @@ class InstrumentationScope:
 
     def to_json(self, indent: int | None = 4) -> str:
         """Return it as JSON text."""
+        from json import dumps  # noqa: PLC0415 - for people who look
+
         return dumps(
             {
                 "name": self._name,

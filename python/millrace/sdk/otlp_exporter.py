@@ -2,23 +2,13 @@
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from millrace.exporter import (
-    SIGNAL_PATHS,
-    Url,
-    client_tls,
-    grpc_endpoint,
-    header_name_fault,
-    header_value_fault,
-    otlp_grpc,
-    otlp_http,
-    parse_url,
-    sending,
-)
+from millrace.exporter import SIGNAL_PATHS, client_tls, otlp_grpc, otlp_http, sending
 from millrace.sdk import environment
 
 if TYPE_CHECKING:
+    from millrace.endpoint import Url
     from millrace.exporter import Resolved
 
 __all__ = [
@@ -54,15 +44,25 @@ class EndpointError(ValueError):
     """Nothing can be sent with these settings: a sentence that names the setting."""
 
 
-class Destination(NamedTuple):
-    """Where code, and not the environment, wants telemetry sent; `None` leaves it to the environment (E4)."""
+class Destination:
+    """Where code, and not the environment, wants telemetry sent; `None` leaves it to the environment (E4).
 
-    endpoint: str | None = None
-    """The base URL, or for gRPC the target, of all signals."""
-    protocol: str | None = None
-    headers: Mapping[str, str] | None = None
-    compression: str | None = None
-    timeout_ms: int | None = None
+    The endpoint is the base URL, or for gRPC the target, of all signals.
+    """
+
+    def __init__(
+        self,
+        endpoint: str | None = None,
+        protocol: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        compression: str | None = None,
+        timeout_ms: int | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.protocol = protocol
+        self.headers = headers
+        self.compression = compression
+        self.timeout_ms = timeout_ms
 
 
 def resolve_exporter(signal: str, destination: Destination) -> "Resolved":
@@ -117,7 +117,9 @@ def _appended(name: str, text: str, signal: str) -> str:
     return str(url._replace(path=url.path.rstrip("/") + SIGNAL_PATHS[signal]))  # E1
 
 
-def _parsed(name: str, text: str) -> Url:
+def _parsed(name: str, text: str) -> "Url":
+    from millrace.endpoint import parse_url  # noqa: PLC0415 - patterns to compile, for those who name an endpoint
+
     try:
         return parse_url(text)
     except ValueError as error:
@@ -135,6 +137,8 @@ def _grpc_target(signal: str, destination: Destination) -> str:
     found = environment.first_set(*names) if destination.endpoint is None else ("endpoint", destination.endpoint)
     if found is None:
         return "http://localhost:4317"
+    from millrace.endpoint import grpc_endpoint, parse_url  # noqa: PLC0415 - as above
+
     name, text = found
     try:
         if text.startswith(("http://", "https://")):
@@ -160,6 +164,8 @@ def _headers(signal: str, destination: Destination) -> dict[str, str]:
             return {}
         name = variable[0]
         found = environment.pairs(name)
+    from millrace.endpoint import header_name_fault, header_value_fault  # noqa: PLC0415 - as above
+
     headers: dict[str, str] = {}
     for key, value in found.items():
         fault = header_name_fault(key) or header_value_fault(value)

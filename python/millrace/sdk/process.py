@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial, wraps
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, cast
 from weakref import ref
 
 from millrace import _native
@@ -17,23 +17,24 @@ from millrace.sdk import resources
 
 if TYPE_CHECKING:
     from types import MethodType
+    from typing import Protocol
 
-__all__ = ["Delivery", "after_fork", "after_fork_while_alive", "at_exit", "at_sigterm"]
+    class Delivery(Protocol):
+        """Whatever has telemetry to deliver before the process ends."""
+
+        def flush_before_end(self) -> None:
+            """Deliver what is held, within the deadline for the end of the process; more may be recorded afterwards."""
+
+        def shutdown_at_exit(self) -> None:
+            """Deliver what is held, within the same deadline, and record no more."""
+
+
+__all__ = ["after_fork", "after_fork_while_alive", "at_exit", "at_sigterm"]
 
 _log = logging.getLogger(__name__)
 
 _FORKING_LIBRARIES = ("multiprocessing.util", "billiard.util")
 """Their children end by `os._exit`, which runs their own finalizers and no `atexit`."""
-
-
-class Delivery(Protocol):
-    """Whatever has telemetry to deliver before the process ends."""
-
-    def flush_before_end(self) -> None:
-        """Deliver what is held, within the deadline for the end of the process; more may be recorded afterwards."""
-
-    def shutdown_at_exit(self) -> None:
-        """Deliver what is held, within the same deadline, and record no more."""
 
 
 _in_child: list[Callable[[], Callable[[], None] | None]] = []
@@ -99,7 +100,7 @@ def _after_fork() -> None:
         _log.exception("Telemetry of this forked process may be incomplete")
 
 
-def at_exit(delivery: Delivery) -> None:
+def at_exit(delivery: "Delivery") -> None:
     """Deliver when the process exits, also a child of `multiprocessing` or `billiard`, which never reaches `atexit`."""
     atexit.register(delivery.shutdown_at_exit)
     _at_exit_of_child(delivery)
@@ -107,7 +108,7 @@ def at_exit(delivery: Delivery) -> None:
     after_fork(lambda: _once_child_begins(delivery))
 
 
-def _at_exit_of_child(delivery: Delivery) -> None:
+def _at_exit_of_child(delivery: "Delivery") -> None:
     for name in _FORKING_LIBRARIES:
         library = sys.modules.get(name)
         if library is not None:
@@ -121,7 +122,7 @@ def _at_exit_of_child(delivery: Delivery) -> None:
         )
 
 
-def _once_child_begins(delivery: Delivery) -> None:
+def _once_child_begins(delivery: "Delivery") -> None:
     """Register in a child, which forgets all finalizers when it begins, also those of the program it has imported."""
     for name in _FORKING_LIBRARIES:
         library = sys.modules.get(name)
@@ -129,7 +130,7 @@ def _once_child_begins(delivery: Delivery) -> None:
             library.register_after_fork(delivery, _at_exit_of_child)
 
 
-def at_sigterm(delivery: Delivery) -> None:
+def at_sigterm(delivery: "Delivery") -> None:
     """Deliver whenever SIGTERM would end the process at once, which it does afterwards as before.
 
     A handler of the program is left alone: such programs end in an orderly way. Some of them end by the signal after
@@ -152,7 +153,7 @@ def at_sigterm(delivery: Delivery) -> None:
             set_handler(signal.SIGTERM, deliver)
 
 
-def _deliver_and_end_by_signal(delivery: Delivery, number: int, set_handler: "Callable[..., object]") -> None:
+def _deliver_and_end_by_signal(delivery: "Delivery", number: int, set_handler: "Callable[..., object]") -> None:
     try:
         delivery.flush_before_end()
     finally:

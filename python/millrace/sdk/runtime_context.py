@@ -11,17 +11,19 @@ from opentelemetry.context.contextvars_context import ContextVarsRuntimeContext
 
 from millrace import _native
 
-__all__ = ["RuntimeContext", "install_runtime_context"]
+__all__ = ["RuntimeContext", "install_runtime_context", "is_runtime_context_ours"]
 
 RuntimeContext = _native.RuntimeContext
 _RuntimeContext.register(RuntimeContext)
 
 
-def install_runtime_context() -> None:
-    """Take over from the API's default runtime context; one that a program chose itself stays.
+def is_runtime_context_ours() -> bool:
+    """Return whether spans are made current natively; else the API has to do it, at its own speed."""
+    return type(getattr(api, "_RUNTIME_CONTEXT", None)) is RuntimeContext
 
-    Where it stays, spans are made current through the API, at the API's own speed.
-    """
+
+def install_runtime_context() -> None:
+    """Take over from the API's default runtime context; one that a program chose itself stays."""
     current = getattr(api, "_RUNTIME_CONTEXT", None)
     if type(current) is ContextVarsRuntimeContext:
         variable = getattr(current, "_current_context", None)

@@ -1,6 +1,6 @@
 """What the engine is told: for each signal where it goes and when, from arguments and environment variables."""
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from millrace.sdk import environment
 from millrace.sdk.environment_variables import (
@@ -38,15 +38,19 @@ _OTLP = frozenset({"otlp", "otlp_proto_http", "otlp_proto_grpc", "otlp_json_http
 """Names of upstream's exporters that the engine replaces; the protocol is what OTEL_EXPORTER_OTLP_PROTOCOL says."""
 
 
-class SdkSettings(NamedTuple):
-    """What the environment and the arguments amount to."""
+class SdkSettings:
+    """What the environment and the arguments amount to.
 
-    engine: "Resolved"
-    """The settings of the native engine; a signal that it does not export is `None`."""
-    exporters: dict[str, list[str]]
-    """By signal, the names of exporters written in Python: `console`, and those of installed packages."""
-    faults: tuple[str, ...]
-    """Sentences about what makes exporting impossible."""
+    Args:
+        engine: The settings of the native engine; a signal that it does not export is empty.
+        exporters: By signal, the names of exporters written in Python: `console`, and those of installed packages.
+        faults: Sentences about what makes exporting impossible.
+    """
+
+    def __init__(self, engine: "Resolved", exporters: dict[str, list[str]], faults: tuple[str, ...]) -> None:
+        self.engine = engine
+        self.exporters = exporters
+        self.faults = faults
 
 
 def settings_from_environment(destination: Destination, signals: "Collection[str]") -> SdkSettings:
@@ -57,7 +61,7 @@ def settings_from_environment(destination: Destination, signals: "Collection[str
     for signal in SIGNALS:
         names = _exporter_names(signal) if signal in signals else []
         exporters[signal] = [name for name in names if name not in _OTLP]
-        engine[signal] = None
+        engine[signal] = [] if signal == "metrics" else None
         if len(exporters[signal]) == len(names):
             continue
         try:
@@ -65,7 +69,7 @@ def settings_from_environment(destination: Destination, signals: "Collection[str
         except EndpointError as error:
             faults.append(str(error))
             continue
-        engine[signal] = periodic(exporter) if signal == "metrics" else batching(signal, exporter)
+        engine[signal] = [periodic(exporter)] if signal == "metrics" else batching(signal, exporter)
     return SdkSettings(engine, exporters, tuple(dict.fromkeys(faults)))
 
 
@@ -96,7 +100,7 @@ def batching(signal: str, exporter: "Resolved") -> "Resolved":
         environment.warn(batch, f"is larger than {queue}; {max_queue_size} is used")
         max_export_batch_size = max_queue_size
     return {
-        "exporter": exporter,
+        "exporters": [exporter],
         "schedule_delay_ms": _or(environment.integer(delay), 5_000 if signal == "traces" else 1_000),
         "export_timeout_ms": _or(environment.integer(timeout, minimum=1), 30_000),
         "max_export_batch_size": max_export_batch_size,

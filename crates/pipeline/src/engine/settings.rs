@@ -1,4 +1,4 @@
-//! What an engine is told: one exporter for each signal, and how long telemetry may wait for it.
+//! What an engine is told: the exporters of each signal, and how long telemetry may wait for them.
 use std::time::Duration;
 
 use millrace_recorder::Limits;
@@ -17,16 +17,17 @@ pub struct Settings {
     pub traces: Option<Recorded>,
     /// Log records.
     pub logs: Option<Recorded>,
-    /// Data points.
-    pub metrics: Option<Collected>,
+    /// Data points, for each exporter by itself: they may prefer different temporalities.
+    #[serde(default)]
+    pub metrics: Vec<Collected>,
 }
 
 /// A signal whose items are recorded one by one; the names are those of the batching processors.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recorded {
-    /// Where they go.
-    pub exporter: Exporter,
+    /// Where they go: everything to each of them.
+    pub exporters: Vec<Exporter>,
     /// Longest wait of an item for others.
     pub schedule_delay_ms: u64,
     /// Longest time for one request, repetitions included.
@@ -35,7 +36,7 @@ pub struct Recorded {
     pub max_export_batch_size: Option<usize>,
     /// Items that wait, where somebody has asked for a number.
     pub max_queue_size: Option<usize>,
-    /// Bytes that wait or are being sent.
+    /// Bytes that wait or are being sent; of several exporters, also what each of them may hold.
     pub max_queue_bytes: usize,
 }
 
@@ -73,9 +74,11 @@ impl Recorded {
         Duration::from_millis(self.schedule_delay_ms)
     }
 
-    /// Its exporter, bound to its deadline.
-    pub(super) fn exporter(&self) -> Exporter {
-        bound(&self.exporter, self.export_timeout_ms)
+    /// Its exporters, bound to their deadline.
+    pub(super) fn exporters(&self) -> impl Iterator<Item = Exporter> {
+        let timeout_ms = self.export_timeout_ms;
+        let exporters = self.exporters.iter();
+        exporters.map(move |exporter| bound(exporter, timeout_ms))
     }
 }
 
@@ -112,7 +115,7 @@ fn sending_mut(exporter: &mut Exporter) -> Option<&mut Sending> {
     match exporter {
         Exporter::Otlp(settings) => Some(&mut settings.sending),
         Exporter::OtlpHttp(settings) => Some(&mut settings.sending),
-        Exporter::File(_) | Exporter::Debug(_) | Exporter::Nop(_) => None,
+        Exporter::File(_) | Exporter::Store(_) | Exporter::Debug(_) | Exporter::Nop(_) => None,
     }
 }
 
@@ -121,7 +124,7 @@ pub(super) fn in_flight(exporter: &Exporter) -> usize {
     match exporter {
         Exporter::Otlp(settings) => settings.sending.sending_queue.num_consumers,
         Exporter::OtlpHttp(settings) => settings.sending.sending_queue.num_consumers,
-        Exporter::File(_) | Exporter::Debug(_) | Exporter::Nop(_) => IN_FLIGHT,
+        Exporter::File(_) | Exporter::Store(_) | Exporter::Debug(_) | Exporter::Nop(_) => IN_FLIGHT,
     }
 }
 
@@ -131,6 +134,7 @@ pub(super) fn destination(exporter: &Exporter) -> &str {
         Exporter::Otlp(settings) => &settings.endpoint,
         Exporter::OtlpHttp(settings) => &settings.endpoint,
         Exporter::File(settings) => &settings.path,
+        Exporter::Store(settings) => &settings.path,
         Exporter::Debug(_) => "standard error",
         Exporter::Nop(_) => "nowhere",
     }

@@ -20,6 +20,7 @@ use crate::config::Exporter;
 use crate::exporters::{self, Context};
 use crate::ledger::Ledger;
 use crate::log::Log;
+use crate::receivers::destinations::{Destination, Destinations};
 use crate::receivers::periodic::{Collector, Periodic};
 use crate::receivers::recorder::{Command, Means, Recorder};
 
@@ -44,7 +45,8 @@ pub(super) struct Link {
 pub(super) struct Parts {
     pub(super) settings: Settings,
     pub(super) buffers: Buffers,
-    pub(super) collector: Collector,
+    /// One for each exporter of metrics.
+    pub(super) collectors: Vec<Collector>,
     pub(super) ledger: Arc<Ledger>,
     pub(super) building: Shared<Building>,
 }
@@ -62,7 +64,12 @@ pub(super) fn start(parts: Parts) -> io::Result<(Link, JoinHandle<()>)> {
     let doors = Doors {
         traces: door(parts.settings.traces.is_some()),
         logs: door(parts.settings.logs.is_some()),
-        metrics: door(parts.settings.metrics.is_some()),
+        metrics: parts
+            .settings
+            .metrics
+            .iter()
+            .filter_map(|_| door(true))
+            .collect(),
     };
     let (traces, logs) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let link = Link {
@@ -80,7 +87,7 @@ pub(super) fn start(parts: Parts) -> io::Result<(Link, JoinHandle<()>)> {
 struct Doors {
     traces: Option<UnboundedReceiver<Command>>,
     logs: Option<UnboundedReceiver<Command>>,
-    metrics: Option<UnboundedReceiver<Command>>,
+    metrics: Vec<UnboundedReceiver<Command>>,
 }
 
 type Receivers = JoinSet<Option<Sender<bool>>>;
@@ -145,52 +152,68 @@ fn receivers(
         let (Some(settings), Some(buffer), Some(commands)) = (settings, buffer, commands) else {
             continue;
         };
-        let exporter = settings.exporter();
-        let in_flight = settings::in_flight(&exporter);
-        let means = means(signal, &exporter, parts, log, commands);
+        let exporters = settings.exporters();
+        let all = exporters.map(|exporter| destination(signal, &exporter, parts, log));
+        let destinations = Destinations::new(all.collect(), settings.max_queue_bytes);
+        let means = means(signal, destinations.ids(), parts, log, commands);
         let buffer: Arc<Buffer> = Arc::clone(buffer);
-        let receiver = Recorder::new(means, buffer, bell, settings.delay(), in_flight);
+        let receiver = Recorder::new(means, destinations, buffer, bell, settings.delay());
         receivers.spawn(receiver.run());
     }
-    if let (Some(settings), Some(commands)) = (metrics, doors.metrics) {
-        let means = means(Signal::Metrics, &settings.exporter(), parts, log, commands);
-        let collector = parts.collector.clone();
+    let collected = metrics.iter().zip(&parts.collectors).zip(doors.metrics);
+    for ((settings, collector), commands) in collected {
+        let exporter = settings.exporter();
+        let id = id(Signal::Metrics, &exporter);
+        let exporter = build(&exporter, &id, parts, log);
+        let means = means(Signal::Metrics, [id.as_str()], parts, log, commands);
         let (interval, timeout) = (settings.interval(), settings.timeout());
-        receivers.spawn(Periodic::new(means, collector, interval, timeout).run());
+        let periodic = Periodic::new(means, exporter, collector.clone(), interval, timeout);
+        receivers.spawn(periodic.run());
     }
     receivers
 }
 
-fn means(
+fn id(signal: Signal, exporter: &Exporter) -> String {
+    let to = settings::destination(exporter);
+    format!("millrace: {} to {to}", signal.name())
+}
+
+fn destination(signal: Signal, exporter: &Exporter, parts: &Parts, log: &Arc<Log>) -> Destination {
+    let id = id(signal, exporter);
+    let built = build(exporter, &id, parts, log);
+    Destination::new(built, id, settings::in_flight(exporter))
+}
+
+fn means<'a>(
     signal: Signal,
-    exporter: &Exporter,
+    ids: impl IntoIterator<Item = &'a str>,
     parts: &Parts,
     log: &Arc<Log>,
     commands: UnboundedReceiver<Command>,
 ) -> Means {
-    let to = settings::destination(exporter);
-    let id = format!("millrace: {} to {to}", signal.name());
+    Means {
+        signal,
+        ledger: Arc::clone(&parts.ledger),
+        log: Arc::clone(log),
+        id: ids.into_iter().collect::<Vec<_>>().join(", "),
+        commands,
+    }
+}
+
+fn build(exporter: &Exporter, id: &str, parts: &Parts, log: &Arc<Log>) -> Arc<dyn Consumer> {
     let context = Context {
-        id: id.clone(),
+        id: id.to_owned(),
         ledger: Arc::clone(&parts.ledger),
         log: Arc::clone(log),
     };
-    let built = exporters::build(exporter, context).unwrap_or_else(|error| {
-        log.error(&id, &error);
+    exporters::build(exporter, context).unwrap_or_else(|error| {
+        log.error(id, &error);
         let refusal = Refusal::permanent(Reason::DestinationRefused, error.to_string());
         Arc::new(Unusable {
             ledger: Arc::clone(&parts.ledger),
             refusal,
         })
-    });
-    Means {
-        signal,
-        exporter: built,
-        ledger: Arc::clone(&parts.ledger),
-        log: Arc::clone(log),
-        id,
-        commands,
-    }
+    })
 }
 
 /// Stands where an exporter could not be built.

@@ -3,15 +3,19 @@
 //! A thread of its own converts, compresses and writes, so that a slow disk delays nobody but the clients of
 //! this file. While it writes, batches wait (within the process's byte budget), and the next write takes them
 //! together; a batch is acknowledged when the disk has its bytes (`fsync`, once for all that were written together)
-//! or, without `fsync`, when the system has them. Nothing ever waits in this process for `flush_interval`. With compression, each write is one whole gzip member or zstd frame: files of such are
-//! valid at every moment, and a crash cannot spoil what comes after it.
+//! or, without `fsync`, when the system has them. Nothing ever waits in this process for `flush_interval`.
+//!
+//! With compression, each write is one whole gzip member or zstd frame: files of such are valid at every moment, and a
+//! crash cannot spoil what comes after it. With `rotation`, a write that the file has no room for begins a new one.
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::future::Future;
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -23,6 +27,10 @@ use crate::batch::Batch;
 use crate::component::{Ack, Consumer, Reason, Refusal};
 use crate::config::{FileExporter as Settings, StartError};
 use crate::net::compression::{Coding, compress};
+
+mod rotation;
+
+use rotation::Rotation;
 
 /// Telemetry is private to whoever runs the gateway.
 const OWNER_ONLY: u32 = 0o600;
@@ -52,7 +60,9 @@ struct State {
 
 /// The thread's side: the file and how to write to it.
 struct Writer {
+    context: Context,
     file: File,
+    rotation: Option<Rotation>,
     json: bool,
     coding: Coding,
     fsync: bool,
@@ -64,7 +74,7 @@ struct Writer {
 /// Opens the file and starts its thread.
 pub(crate) fn build(settings: &Settings, context: Context) -> Result<FileExporter, StartError> {
     let setting = format!("exporters.{}", context.id);
-    let writer = Writer::open(&setting, settings)?;
+    let writer = Writer::open(&setting, settings, context.clone())?;
     let shared = Arc::new(Shared {
         context,
         state: Mutex::default(),
@@ -186,7 +196,7 @@ fn run(shared: &Shared, mut writer: Writer) {
 }
 
 impl Writer {
-    fn open(setting: &str, settings: &Settings) -> Result<Self, StartError> {
+    fn open(setting: &str, settings: &Settings, context: Context) -> Result<Self, StartError> {
         let json = match settings.format.as_str() {
             "json" => true,
             "proto" => false,
@@ -203,21 +213,20 @@ impl Writer {
             );
             StartError::of(&format!("{setting}.path"), problem)
         };
-        let mut options = OpenOptions::new();
-        options.create(true).mode(OWNER_ONLY);
-        if settings.append {
-            options.append(true);
-        } else {
-            options.write(true).truncate(true);
-        }
-        let file = options.open(&settings.path).map_err(unusable)?;
+        // As in the Collector, a file that is rotated is always continued.
+        let append = settings.append || settings.rotation.is_some();
+        let file = open(Path::new(&settings.path), append).map_err(unusable)?;
         let metadata = file.metadata().map_err(unusable)?;
         let length = metadata.is_file().then_some(metadata.len());
         if settings.fsync && length.is_some() {
-            keep_name(&settings.path).map_err(unusable)?;
+            keep_name(Path::new(&settings.path)).map_err(unusable)?;
         }
+        let rotation = settings.rotation.as_ref().filter(|_| length.is_some());
+        let rotation = rotation.map(|rotation| Rotation::of(&settings.path, rotation));
         Ok(Self {
+            context,
             file,
+            rotation: rotation.transpose().map_err(unusable)?,
             json,
             coding,
             fsync: settings.fsync,
@@ -249,10 +258,13 @@ impl Writer {
             let plain = Bytes::from(std::mem::take(&mut self.buffer));
             self.buffer = compress(self.coding, None, &[plain]).map_err(io::Error::other)?;
         }
+        self.make_room()
+            .map_err(|error| explained("it cannot be rotated", &error))?;
         let mut outcome = self.file.write_all(&self.buffer);
         if self.fsync && self.length.is_some() {
+            let sync = || self.file.sync_data();
             outcome =
-                outcome.and_then(|()| self.file.sync_data().map_err(|error| unconfirmed(&error)));
+                outcome.and_then(|()| sync().map_err(|error| explained("fsync failed", &error)));
         }
         if let Some(length) = &mut self.length {
             match &outcome {
@@ -263,14 +275,47 @@ impl Writer {
         }
         outcome
     }
+
+    /// Begins a new file when the rest of this one is too short for the buffer.
+    fn make_room(&mut self) -> io::Result<()> {
+        let (Some(rotation), Some(length)) = (&self.rotation, self.length) else {
+            return Ok(());
+        };
+        if !rotation.is_full(length, self.buffer.len()) {
+            return Ok(());
+        }
+        let now = SystemTime::now();
+        rotation.put_away(now)?;
+        self.file = open(rotation.path(), true)?;
+        self.length = Some(self.file.metadata()?.len());
+        if self.fsync {
+            keep_name(rotation.path())?;
+        }
+        if let Err(error) = rotation.remove_old(now) {
+            let message = format!("old files of the rotation cannot be removed: {error}");
+            self.context.log.error(&self.context.id, &message);
+        }
+        Ok(())
+    }
 }
 
-fn unconfirmed(error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("fsync failed: {error}"))
+fn explained(what: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{what}: {error}"))
+}
+
+fn open(path: &Path, append: bool) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.create(true).mode(OWNER_ONLY);
+    if append {
+        options.append(true);
+    } else {
+        options.write(true).truncate(true);
+    }
+    options.open(path)
 }
 
 /// A file that was made just now is found after a power failure only when its folder is on the disk, too.
-fn keep_name(path: &str) -> io::Result<()> {
+fn keep_name(path: &Path) -> io::Result<()> {
     let folder = std::fs::canonicalize(path)?;
     let Some(folder) = folder.parent() else {
         return Ok(());

@@ -19,6 +19,7 @@ mod otlp_grpc;
 mod otlp_http;
 mod parcel;
 pub mod sender;
+mod store;
 pub mod transport;
 
 /// What every exporter is given.
@@ -38,6 +39,7 @@ pub fn build(settings: &Exporter, context: Context) -> Result<Arc<dyn Consumer>,
         Exporter::Otlp(settings) => Arc::new(otlp_grpc::build(settings, context)?),
         Exporter::OtlpHttp(settings) => Arc::new(otlp_http::build(settings, context)?),
         Exporter::File(settings) => Arc::new(file::build(settings, context)?),
+        Exporter::Store(settings) => Arc::new(store::build(settings, context)?),
         Exporter::Debug(settings) => Arc::new(debug::build(settings, context)?),
         Exporter::Nop(_) => Arc::new(nop::build(context)),
     })

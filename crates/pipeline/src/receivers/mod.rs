@@ -2,6 +2,7 @@
 //! this process itself has recorded.
 mod automatic_answer;
 mod client_stream;
+pub(crate) mod destinations;
 mod frame_rate;
 mod grpc;
 mod http;

@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 
 use super::recorder::{Command, Flush, Means};
 use crate::batch::{Batch, Payload};
+use crate::component::Consumer;
 
 /// What is asked for the metrics of this moment: an export request, or `None` where there is nothing to say. It may block, and
 /// is told how long it has.
@@ -44,6 +45,7 @@ impl Collector {
 /// Asks for metrics and exports them, one export after the other.
 pub(crate) struct Periodic {
     means: Means,
+    exporter: Arc<dyn Consumer>,
     collector: Collector,
     interval: Duration,
     /// The time of one collection and its export.
@@ -62,6 +64,7 @@ impl Periodic {
     /// The first collection comes after one interval.
     pub(crate) fn new(
         means: Means,
+        exporter: Arc<dyn Consumer>,
         collector: Collector,
         interval: Duration,
         patience: Duration,
@@ -69,6 +72,7 @@ impl Periodic {
         let interval = interval.max(Duration::from_millis(1));
         Self {
             means,
+            exporter,
             collector,
             interval,
             patience,
@@ -105,7 +109,7 @@ impl Periodic {
         }
         self.exports.abort_all();
         let deadline = end.as_ref().map_or_else(Instant::now, |end| end.deadline);
-        self.means.exporter.shutdown(deadline).await;
+        self.exporter.shutdown(deadline).await;
         end.map(|end| end.answer)
     }
 
@@ -158,7 +162,7 @@ impl Periodic {
         collect: Collect,
         deadline: Instant,
     ) -> impl Future<Output = bool> + Send + use<> {
-        let (signal, exporter) = (self.means.signal, Arc::clone(&self.means.exporter));
+        let (signal, exporter) = (self.means.signal, Arc::clone(&self.exporter));
         let (log, id) = (Arc::clone(&self.means.log), self.means.id.clone());
         async move {
             let patience = deadline.saturating_duration_since(Instant::now());

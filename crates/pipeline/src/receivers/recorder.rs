@@ -1,8 +1,8 @@
-//! The receiver of this process's own spans and log records: takes them out of their buffer and hands them to an exporter.
+//! The receiver of this process's own spans and log records: takes them out of their buffer and hands them to exporters.
 //!
 //! Nothing waits while a batch is full and fewer requests are under way than allowed. What is less waits for the schedule
 //! delay of the specification's batching processors, or for a flush.
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
@@ -15,9 +15,10 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout_at};
 
 use crate::batch::{Batch, Payload};
-use crate::component::{Consumer, Outcome, Reason};
+use crate::component::Reason;
 use crate::ledger::Ledger;
 use crate::log::Log;
+use crate::receivers::destinations::{Destinations, Settled};
 
 /// Requests of several scopes are joined up to this size: gRPC servers refuse what is larger than 4 MiB.
 const JOINED_BYTES_MAX: usize = 2 << 20;
@@ -47,7 +48,6 @@ pub(crate) struct Flush {
 /// What a receiver of recorded telemetry works with.
 pub(crate) struct Means {
     pub(crate) signal: Signal,
-    pub(crate) exporter: Arc<dyn Consumer>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) log: Arc<Log>,
     /// Who is speaking, for the log.
@@ -58,10 +58,10 @@ pub(crate) struct Means {
 /// Takes requests out of one buffer.
 pub(crate) struct Recorder {
     means: Means,
+    destinations: Destinations,
     buffer: Arc<Buffer>,
     bell: Arc<Notify>,
     delay: Duration,
-    in_flight_max: usize,
     /// Items handed to the exporter, counted as the buffer counts those it has accepted.
     sent: u64,
     /// Items that leave as soon as there is a place for their request.
@@ -71,9 +71,9 @@ pub(crate) struct Recorder {
     last_sent: Option<Instant>,
     /// Taken, and too large for the request before it.
     held: Option<Request>,
-    in_flight: JoinSet<(u64, Outcome)>,
-    /// `sent` before each request under way.
-    unsettled: BTreeSet<u64>,
+    in_flight: JoinSet<Settled>,
+    /// `sent` before each request under way, and how many destinations have not settled it.
+    unsettled: BTreeMap<u64, usize>,
     flushes: Vec<Waiting>,
     /// No more commands come.
     ending: bool,
@@ -97,24 +97,24 @@ impl Recorder {
     /// A receiver that has taken nothing yet; `bell` rings as the buffer's waker does.
     pub(crate) fn new(
         means: Means,
+        destinations: Destinations,
         buffer: Arc<Buffer>,
         bell: Arc<Notify>,
         delay: Duration,
-        in_flight_max: usize,
     ) -> Self {
         Self {
             sent: buffer.tally().taken,
             means,
+            destinations,
             buffer,
             bell,
             delay,
-            in_flight_max: in_flight_max.max(1),
             owed: 0,
             due: None,
             last_sent: None,
             held: None,
             in_flight: JoinSet::new(),
-            unsettled: BTreeSet::new(),
+            unsettled: BTreeMap::new(),
             flushes: Vec::new(),
             ending: false,
             lost: 0,
@@ -141,7 +141,7 @@ impl Recorder {
             };
             let _ = timeout_at(*deadline, flushed).await;
         }
-        self.means.exporter.shutdown(deadline).await;
+        self.destinations.shutdown(deadline).await;
         while let Some(ended) = self.in_flight.join_next().await {
             self.settle(ended.ok());
         }
@@ -223,7 +223,7 @@ impl Recorder {
     }
 
     fn send_what_is_owed(&mut self) {
-        while self.sent < self.owed && self.in_flight.len() < self.in_flight_max {
+        while self.sent < self.owed && self.destinations.is_free() {
             let Some(batch) = self.next_batch() else {
                 // Somebody else has taken it.
                 self.sent = self.sent.max(self.buffer.tally().taken);
@@ -232,9 +232,19 @@ impl Recorder {
             let first = self.sent;
             self.sent += batch.items as u64;
             self.last_sent = Some(Instant::now());
-            self.unsettled.insert(first);
-            let ack = self.means.exporter.consume(batch);
-            self.in_flight.spawn(async move { (first, ack.await) });
+            let ledger = &self.means.ledger;
+            let (taken, refused) =
+                self.destinations
+                    .send(batch, first, ledger, &mut self.in_flight);
+            if taken > 0 {
+                self.unsettled.insert(first, taken);
+            }
+            if refused > 0 {
+                self.complain_of_exporters(
+                    Reason::QueueFull,
+                    "one of several destinations holds too much that it has not taken",
+                );
+            }
         }
     }
 
@@ -262,17 +272,27 @@ impl Recorder {
         })
     }
 
-    fn settle(&mut self, ended: Option<(u64, Outcome)>) {
-        let Some((first, outcome)) = ended else {
+    fn settle(&mut self, ended: Option<Settled>) {
+        let Some(settled) = ended else {
             return;
         };
-        self.unsettled.remove(&first);
-        if let Err(refusal) = outcome
+        self.destinations.settle(&settled);
+        if let Some(left) = self.unsettled.get_mut(&settled.batch) {
+            *left -= 1;
+            if *left == 0 {
+                self.unsettled.remove(&settled.batch);
+            }
+        }
+        if let Err(refusal) = settled.outcome
             && refusal.reason != Reason::Shutdown
         {
-            let items = self.dropped_by_exporter().values().sum();
-            self.complain(items, refusal.reason, &refusal.message);
+            self.complain_of_exporters(refusal.reason, &refusal.message);
         }
+    }
+
+    fn complain_of_exporters(&self, reason: Reason, message: &str) {
+        let items = self.dropped_by_exporter().values().sum();
+        self.complain(items, reason, message);
     }
 
     fn begin_flush(&mut self, flush: Flush) {
@@ -294,7 +314,8 @@ impl Recorder {
         }
         let now = Instant::now();
         let lost: u64 = self.dropped_by_exporter().values().sum();
-        let settled = self.unsettled.first().copied().unwrap_or(self.sent);
+        let first = self.unsettled.first_key_value();
+        let settled = first.map_or(self.sent, |(first, _)| *first);
         let mut waiting = std::mem::take(&mut self.flushes);
         waiting.retain(|waiting| {
             if settled >= waiting.until {
@@ -322,16 +343,21 @@ impl Recorder {
             signal,
             ledger,
             log,
-            id,
             ..
         } = &self.means;
-        discard(&self.buffer, self.held.take(), ledger, *signal);
+        let destinations = self.destinations.ids().count();
+        discard(
+            &self.buffer,
+            self.held.take(),
+            ledger,
+            *signal,
+            destinations,
+        );
         let left = self.dropped_by_exporter().remove(&Reason::Shutdown);
         if let Some(items) = left {
             let silence = || "the destination has not answered in time".to_owned();
-            let said = log
-                .last(id)
-                .map(|last| format!("no time was left after this: {last}"));
+            let last = self.destinations.ids().find_map(|id| log.last(id));
+            let said = last.map(|last| format!("no time was left after this: {last}"));
             let message = said.unwrap_or_else(silence);
             self.complain(items, Reason::Shutdown, &message);
         }
@@ -351,12 +377,19 @@ impl Recorder {
     }
 }
 
-/// Takes everything out of a buffer that nobody will export, and books it as lost to the shutdown.
-pub(crate) fn discard(buffer: &Buffer, held: Option<Request>, ledger: &Ledger, signal: Signal) {
+/// Takes everything out of a buffer that nobody will export, and books it as lost to the shutdown, for each destination.
+pub(crate) fn discard(
+    buffer: &Buffer,
+    held: Option<Request>,
+    ledger: &Ledger,
+    signal: Signal,
+    destinations: usize,
+) {
     let rest = std::iter::from_fn(|| buffer.take());
     for request in held.into_iter().chain(rest) {
-        ledger.receive(signal, request.items);
-        Ledger::drop(ledger, signal, request.items, Reason::Shutdown);
+        let items = request.items * destinations;
+        ledger.receive(signal, items);
+        Ledger::drop(ledger, signal, items, Reason::Shutdown);
     }
 }
 

@@ -8,7 +8,8 @@ use tokio::task::{JoinHandle, yield_now};
 use tokio::time::sleep;
 
 use super::*;
-use crate::component::{Ack, Promise, Refusal};
+use crate::component::{Ack, Consumer, Promise, Refusal};
+use crate::receivers::destinations::Destination;
 
 const DELAY: Duration = Duration::from_secs(5);
 const MINUTE: Duration = Duration::from_secs(60);
@@ -75,13 +76,15 @@ impl Stage {
         let (commands, door) = unbounded_channel();
         let means = Means {
             signal: Signal::Traces,
-            exporter: Arc::clone(&exporter) as Arc<dyn Consumer>,
             ledger: Arc::clone(&exporter.ledger),
             log: Arc::new(Log::new(crate::log::Level::Error)),
             id: "test".to_owned(),
             commands: door,
         };
-        let receiver = Recorder::new(means, Arc::clone(&buffer), bell, DELAY, in_flight_max);
+        let consumer = Arc::clone(&exporter) as Arc<dyn Consumer>;
+        let destination = Destination::new(consumer, "test".to_owned(), in_flight_max);
+        let destinations = Destinations::new(vec![destination], usize::MAX);
+        let receiver = Recorder::new(means, destinations, Arc::clone(&buffer), bell, DELAY);
         Self {
             scope: buffer.scope(&[], ""),
             exporter,

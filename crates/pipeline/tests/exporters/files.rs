@@ -15,7 +15,7 @@ use crate::books;
 use crate::folder::Folder;
 use crate::requests::{batch, logs, span_batch, spans};
 
-fn settings(path: String, format: &str, compression: &str) -> FileExporter {
+pub(crate) fn settings(path: String, format: &str, compression: &str) -> FileExporter {
     FileExporter {
         path,
         format: format.to_owned(),
@@ -23,10 +23,11 @@ fn settings(path: String, format: &str, compression: &str) -> FileExporter {
         append: true,
         flush_interval_ms: 1000,
         fsync: true,
+        rotation: None,
     }
 }
 
-fn start(settings: FileExporter) -> (Arc<dyn Consumer>, Arc<Ledger>) {
+pub(crate) fn start(settings: FileExporter) -> (Arc<dyn Consumer>, Arc<Ledger>) {
     let ledger = Arc::default();
     (
         build(&Exporter::File(settings), books::context(&ledger)).unwrap(),
@@ -35,7 +36,7 @@ fn start(settings: FileExporter) -> (Arc<dyn Consumer>, Arc<Ledger>) {
 }
 
 /// The requests of a length-delimited file.
-fn records(mut bytes: &[u8]) -> Vec<Vec<u8>> {
+pub(crate) fn records(mut bytes: &[u8]) -> Vec<Vec<u8>> {
     let mut records = Vec::new();
     while let Some((length, rest)) = bytes.split_first_chunk::<4>() {
         let (record, rest) = rest.split_at(u32::from_be_bytes(*length) as usize);

@@ -14,6 +14,7 @@ mod folder;
 mod grpc;
 mod http;
 mod requests;
+mod rotation;
 mod sending;
 mod settings;
 mod tls;

@@ -9,7 +9,7 @@ __all__ = ["SECTIONS", "find"]
 SECTIONS: dict[str, tuple[Component, ...]] = {
     "receivers": (receivers.OTLP,),
     "processors": (processors.MEMORY_LIMITER, processors.BATCH),
-    "exporters": (exporters.OTLP, exporters.OTLP_HTTP, exporters.FILE, exporters.DEBUG, exporters.NOP),
+    "exporters": (exporters.OTLP, exporters.OTLP_HTTP, exporters.FILE, exporters.STORE, exporters.DEBUG, exporters.NOP),
     "extensions": (extensions.HEALTH_CHECK,),
 }
 

@@ -1,6 +1,6 @@
 """Addresses to listen on and URLs to send to, as kinds of settings."""
 
-from millrace.exporter import parse_host_port, parse_url
+from millrace.endpoint import parse_host_port, parse_url
 from millrace.gateway.config.kinds import Secret, Text
 from millrace.gateway.config.tree import Scalar
 

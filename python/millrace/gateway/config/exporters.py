@@ -1,19 +1,20 @@
-"""The exporters: `otlp`, `otlphttp`, `file`, `debug` and `nop`."""
+"""The exporters: `otlp`, `otlphttp`, `file`, `store`, `debug` and `nop`."""
 
 from collections.abc import Mapping
 
-from millrace.exporter import SIGNAL_PATHS, grpc_endpoint, otlp_grpc, otlp_http, parse_url
+from millrace.endpoint import grpc_endpoint, parse_url
+from millrace.exporter import SIGNAL_PATHS, otlp_grpc, otlp_http
 from millrace.gateway.config.components import Component, Resolved
 from millrace.gateway.config.endpoints import URL
-from millrace.gateway.config.kinds import Boolean, Choice, Duration, Ignored, Text, Unsupported
+from millrace.gateway.config.kinds import Boolean, Choice, Duration, Ignored, Integer, Text, Unsupported
 from millrace.gateway.config.problems import Problems
-from millrace.gateway.config.sending import resolve_sending, sending_settings
+from millrace.gateway.config.sending import MEBIBYTE, resolve_sending, sending_settings
 from millrace.gateway.config.settings import Group, Setting, Values
 
-__all__ = ["DEBUG", "FILE", "NOP", "OTLP", "OTLP_HTTP"]
+__all__ = ["DEBUG", "FILE", "NOP", "OTLP", "OTLP_HTTP", "STORE"]
 
 _CONNECTIONS = Ignored("sending_queue.num_consumers says how many requests travel at once")
-_NOT_IN_FILES = "write to one file; logrotate with copytruncate rotates it"
+_FRESH_MS_MAX = 1_000
 
 
 def _endpoint_fault(text: str) -> str | None:
@@ -63,6 +64,25 @@ def _resolve_file(values: Values, problems: Problems) -> Resolved:  # noqa: ARG0
         "append": values["append"],
         "flush_interval_ms": values["flush_interval"],
         "fsync": values["fsync"],
+        "rotation": values["rotation"] and dict(values["rotation"]),
+    }
+
+
+def _check_store(values: Values, problems: Problems) -> None:
+    if values["flush_interval"] > _FRESH_MS_MAX:
+        problems.error(values.at("flush_interval"), "expected at most 1s: data is to be seen within a second")
+
+
+def _resolve_store(values: Values, problems: Problems) -> Resolved:  # noqa: ARG001 - every component has this shape
+    size = values["max_size_mib"]
+    return {
+        "kind": "store",
+        "path": values["path"],
+        "flush_interval_ms": values["flush_interval"],
+        "wait_for_result": values["wait_for_result"],
+        "fsync": values["fsync"],
+        "max_age_ms": values["max_age"],
+        "max_size_bytes": None if size is None else size * MEBIBYTE,
     }
 
 
@@ -73,6 +93,21 @@ def _resolve_debug(values: Values, problems: Problems) -> Resolved:  # noqa: ARG
 def _resolve_nop(values: Values, problems: Problems) -> Resolved:  # noqa: ARG001 - every component has this shape
     return {"kind": "nop"}
 
+
+_ROTATION = Group(
+    Setting(
+        "max_megabytes",
+        Integer(1),
+        "Size in MiB at which a new file begins; the full one gets the time into its name.",
+        100,
+    ),
+    Setting("max_days", Integer(0, 36_500), "Age in days at which a full file is removed; 0 is never.", 0),
+    Setting("max_backups", Integer(), "Full files that are kept, the newest; 0 is all.", 100),
+    Setting(
+        "localtime", Boolean(), "Times in names are those of the machine's time zone, instead of UTC.", default=False
+    ),
+    optional=True,
+)
 
 OTLP = Component(
     "otlp",
@@ -144,13 +179,50 @@ FILE = Component(
             default=True,
             ours=True,
         ),
-        Setting("rotation", Unsupported(_NOT_IN_FILES), ""),
+        Setting(
+            "rotation",
+            _ROTATION,
+            "Begin a new file when one is full. A file that is rotated is always continued at start.",
+        ),
         Setting("group_by", Unsupported("one exporter for each file"), ""),
         Setting("encoding", Unsupported("extensions other than health_check do not exist yet"), ""),
         Setting("create_directory", Unsupported("create the directory beforehand"), ""),
         Setting("directory_permissions", Ignored("no directory is created"), ""),
     ),
     _resolve_file,
+)
+
+STORE = Component(
+    "store",
+    "Keeps telemetry as Parquet files in a directory, which `millrace.store` and any tool can read at any time.",
+    Group(
+        Setting("path", Text("the path of a directory"), "The store; made when it is not there.", required=True),
+        Setting(
+            "flush_interval",
+            Duration(),
+            "Least time between two new files of a signal, and longest wait for the next one; at most 1s.",
+            100,
+            ours=True,
+        ),
+        Setting(
+            "wait_for_result",
+            Boolean(),
+            "Acknowledge what is in a file. False: up to flush_interval of data is lost when the process dies.",
+            default=True,
+            ours=True,
+        ),
+        Setting(
+            "fsync",
+            Boolean(),
+            "A file is on the disk when it counts, instead of in the system's memory.",
+            default=True,
+            ours=True,
+        ),
+        Setting("max_age", Duration(1_000), "Remove files whose youngest item is older than this.", ours=True),
+        Setting("max_size_mib", Integer(1), "Remove the oldest files while there is more than this.", ours=True),
+        check=_check_store,
+    ),
+    _resolve_store,
 )
 
 DEBUG = Component(

@@ -1,6 +1,7 @@
 """What the `otlp` and `otlphttp` exporters share: headers, compression, retries and the sending queue."""
 
-from millrace.exporter import header_name_fault, header_value_fault, sending
+from millrace.endpoint import header_name_fault, header_value_fault
+from millrace.exporter import sending
 from millrace.gateway.config.components import Resolved
 from millrace.gateway.config.kinds import (
     Boolean,

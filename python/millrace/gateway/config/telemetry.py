@@ -2,7 +2,7 @@
 
 import os
 
-from millrace.exporter import parse_host_port
+from millrace.endpoint import parse_host_port
 from millrace.gateway.config import exporters
 from millrace.gateway.config.components import Resolved
 from millrace.gateway.config.endpoints import LISTEN, URL, listen_address

@@ -1,6 +1,8 @@
 """Logs: providers, loggers, processors and the handler of `logging`, under the names of `opentelemetry.sdk._logs`."""
 
-from millrace.sdk.logs.handler import LoggingHandler, install, uninstall
+from typing import TYPE_CHECKING
+
+from millrace.sdk import late
 from millrace.sdk.logs.limits import LogRecordLimits
 from millrace.sdk.logs.processor import (
     ConcurrentMultiLogRecordProcessor,
@@ -8,7 +10,10 @@ from millrace.sdk.logs.processor import (
     SynchronousMultiLogRecordProcessor,
 )
 from millrace.sdk.logs.provider import Logger, LoggerProvider
-from millrace.sdk.logs.record import LogRecordDroppedAttributesWarning, ReadableLogRecord, ReadWriteLogRecord
+
+if TYPE_CHECKING:
+    from millrace.sdk.logs.handler import LoggingHandler, install, uninstall
+    from millrace.sdk.logs.record import LogRecordDroppedAttributesWarning, ReadableLogRecord, ReadWriteLogRecord
 
 __all__ = [
     "ConcurrentMultiLogRecordProcessor",
@@ -24,3 +29,11 @@ __all__ = [
     "install",
     "uninstall",
 ]
+
+__getattr__ = late(
+    __name__,
+    dict.fromkeys(("LoggingHandler", "install", "uninstall"), "millrace.sdk.logs.handler")
+    | dict.fromkeys(
+        ("LogRecordDroppedAttributesWarning", "ReadWriteLogRecord", "ReadableLogRecord"), "millrace.sdk.logs.record"
+    ),
+)

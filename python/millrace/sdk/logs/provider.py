@@ -11,13 +11,15 @@ from opentelemetry import _logs
 
 from millrace import _native
 from millrace.sdk import environment, process, resources
-from millrace.sdk.environment_variables import OTEL_SDK_DISABLED
+from millrace.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED, OTEL_SDK_DISABLED
 from millrace.sdk.instrumentation import InstrumentationScope
 from millrace.sdk.logs.limits import LogRecordLimits
 from millrace.sdk.logs.processor import LogRecordProcessor, SynchronousMultiLogRecordProcessor
 from millrace.sdk.runtime_context import install_runtime_context
+from millrace.sdk.upstream import stand_in
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
     from opentelemetry.util.types import Attributes
 
     from millrace.sdk.resources import AnyResource
@@ -94,7 +96,7 @@ class LoggerProvider(_logs.LoggerProvider):
         resource: Whose records they are; by default what the environment says.
         shutdown_on_exit: Deliver what is held when the interpreter exits.
         multi_log_record_processor: What calls the processors.
-        meter_provider: Not used; upstream has it for metrics about the SDK.
+        meter_provider: Counts what the SDK itself does, where a variable asks for that; by default the API's.
         log_record_limits: The limits of records; by default what the environment says.
     """
 
@@ -104,12 +106,13 @@ class LoggerProvider(_logs.LoggerProvider):
         shutdown_on_exit: bool = True,  # noqa: FBT001, FBT002 - upstream's own
         multi_log_record_processor: SynchronousMultiLogRecordProcessor | None = None,
         *,
-        meter_provider: object = None,  # noqa: ARG002 - upstream's own
+        meter_provider: "MeterProvider | None" = None,
         log_record_limits: LogRecordLimits | None = None,
         _logger_configurator: _Configurator | None = None,
         _buffer: "_native.Buffer | None" = None,
     ) -> None:
         install_runtime_context()
+        stand_in("opentelemetry.sdk._logs", type(self), "LoggerProvider")
         self._resource: AnyResource = resources.Resource.create({}) if resource is None else resource
         self._multi_log_record_processor = multi_log_record_processor or SynchronousMultiLogRecordProcessor()
         self._disabled = environment.boolean(OTEL_SDK_DISABLED)
@@ -118,8 +121,14 @@ class LoggerProvider(_logs.LoggerProvider):
         self._buffer = _buffer
         self._recorder = _native.LogRecorder(self._log_record_limits, _buffer, self._resource)
         self._set_buffer_resource()
-        if multi_log_record_processor is not None:
-            self._recorder.set_processor(multi_log_record_processor)
+        self._called_processor: Any = self._multi_log_record_processor
+        is_counted = environment.boolean(OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED)
+        if is_counted:
+            from millrace.sdk.self_metrics import CountedRecords  # noqa: PLC0415 - for those who ask
+
+            self._called_processor = CountedRecords(self._multi_log_record_processor, meter_provider)
+        if multi_log_record_processor is not None or is_counted:
+            self._recorder.set_processor(self._called_processor)
         self._logger_cache: dict[Any, Logger] = {}
         self._active_loggers: WeakSet[Logger] = WeakSet()
         self._lock = threading.Lock()
@@ -164,7 +173,7 @@ class LoggerProvider(_logs.LoggerProvider):
     def add_log_record_processor(self, log_record_processor: LogRecordProcessor) -> None:
         """Have `log_record_processor` called for each record, in the order in which they were added."""
         self._multi_log_record_processor.add_log_record_processor(log_record_processor)
-        self._recorder.set_processor(self._multi_log_record_processor)
+        self._recorder.set_processor(self._called_processor)
 
     def shutdown(self) -> None:
         """Shut the processors down; records that are emitted afterwards are not recorded."""

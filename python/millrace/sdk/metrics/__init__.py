@@ -3,16 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from millrace.sdk.metrics._instruments import (
-    Counter,
-    Histogram,
-    ObservableCounter,
-    ObservableGauge,
-    ObservableUpDownCounter,
-    UpDownCounter,
-)
-from millrace.sdk.metrics._instruments import Gauge as _Gauge
-from millrace.sdk.metrics._meter import Meter
+from millrace.sdk import late
 from millrace.sdk.metrics._provider import MeterProvider, MetricsTimeoutError
 
 if TYPE_CHECKING:
@@ -27,6 +18,16 @@ if TYPE_CHECKING:
         SimpleFixedSizeExemplarReservoir,
         TraceBasedExemplarFilter,
     )
+    from millrace.sdk.metrics._instruments import (
+        Counter,
+        Histogram,
+        ObservableCounter,
+        ObservableGauge,
+        ObservableUpDownCounter,
+        UpDownCounter,
+    )
+    from millrace.sdk.metrics._instruments import Gauge as _Gauge
+    from millrace.sdk.metrics._meter import Meter
 
 __all__ = [
     "AlignedHistogramBucketExemplarReservoir",
@@ -51,13 +52,20 @@ __all__ = [
     "view",
 ]
 
+_INSTRUMENTS = ("Counter", "Histogram", "ObservableCounter", "ObservableGauge", "ObservableUpDownCounter")
+
+_late = late(
+    __name__,
+    dict.fromkeys(__all__, "millrace.sdk.metrics._exemplars")
+    | dict.fromkeys((*_INSTRUMENTS, "UpDownCounter"), "millrace.sdk.metrics._instruments")
+    | {"Exemplar": "millrace.sdk.metrics._exemplar", "Meter": "millrace.sdk.metrics._meter"},
+)
+
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever is asked for
     """Import what only those need who name it."""
     if name in {"export", "view"}:
         return import_module(f"{__name__}.{name}")
-    if name in __all__:
-        value = getattr(import_module(f"{__name__}.{'_exemplar' if name == 'Exemplar' else '_exemplars'}"), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "_Gauge":
+        return import_module("millrace.sdk.metrics._instruments").Gauge
+    return _late(name)

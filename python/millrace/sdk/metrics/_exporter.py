@@ -98,6 +98,8 @@ class PeriodicExportingMetricReader(MetricReader):
     an interval that is not above 0.
     """
 
+    _component_type = "periodic_metric_reader"
+
     def __init__(
         self,
         exporter: Any,  # noqa: ANN401 - of ours or of upstream's

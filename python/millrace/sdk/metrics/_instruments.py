@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import metrics as api
 
 from millrace import _native
+from millrace.sdk.upstream import stand_in
 
 if TYPE_CHECKING:
     from typing import Self
@@ -191,6 +192,11 @@ class _ObservableGauge(ObservableGauge):
 
 
 MADE = (_Counter, _UpDownCounter, _Histogram, _Gauge, _ObservableCounter, _ObservableUpDownCounter, _ObservableGauge)
+
+
+for _made in MADE:
+    _users = _made.__mro__[1]
+    stand_in("opentelemetry.sdk.metrics", _users, "_Gauge" if _users is Gauge else _users.__name__)
 
 
 def _only_by_a_meter(made: type, abstract: type) -> None:

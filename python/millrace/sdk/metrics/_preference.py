@@ -1,4 +1,4 @@
-"""What the environment says about temporality, the aggregation of histograms, and the exemplar filter."""
+"""What the environment says about temporality and the aggregation of histograms."""
 
 import os
 from logging import getLogger
@@ -15,7 +15,6 @@ _log = getLogger("millrace.sdk.metrics")
 
 _TEMPORALITY = "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"
 _HISTOGRAM = "OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION"
-_EXEMPLARS = "OTEL_METRICS_EXEMPLAR_FILTER"
 
 _DELTA_KINDS: dict[str, tuple[type, ...]] = {
     "cumulative": (),
@@ -26,7 +25,6 @@ _HISTOGRAMS: dict[str, type[Aggregation]] = {
     "explicit_bucket_histogram": ExplicitBucketHistogramAggregation,
     "base2_exponential_bucket_histogram": ExponentialBucketHistogramAggregation,
 }
-_FILTERS = ("trace_based", "always_on", "always_off")
 
 
 def temporality() -> dict[type, AggregationTemporality]:
@@ -38,11 +36,6 @@ def temporality() -> dict[type, AggregationTemporality]:
 def aggregation_of_histograms() -> dict[type, Aggregation]:
     """Return the preferred aggregation of histograms."""
     return {made.Histogram: _HISTOGRAMS[_choice(_HISTOGRAM, tuple(_HISTOGRAMS))]()}
-
-
-def exemplar_filter() -> str:
-    """Return the name of the exemplar filter."""
-    return _choice(_EXEMPLARS, _FILTERS)
 
 
 def milliseconds(name: str, default: float) -> float:

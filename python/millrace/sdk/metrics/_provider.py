@@ -2,13 +2,12 @@
 
 import atexit
 import os
-import sys
 import weakref
-from abc import ABCMeta
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from logging import getLogger
 from threading import Lock, RLock
-from time import monotonic
+from time import monotonic, perf_counter
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -16,20 +15,19 @@ from opentelemetry.metrics import CallbackOptions, NoOpMeter
 from opentelemetry.metrics import MeterProvider as ApiMeterProvider
 
 from millrace import _native
+from millrace.sdk import environment
+from millrace.sdk.environment_variables import OTEL_METRICS_EXEMPLAR_FILTER, OTEL_SDK_DISABLED
 from millrace.sdk.instrumentation import InstrumentationScope
-from millrace.sdk.metrics import _streams
 from millrace.sdk.metrics._attributes import clean
-from millrace.sdk.metrics._instruments import MADE
-from millrace.sdk.metrics._instruments import Gauge as _Gauge
-from millrace.sdk.metrics._meter import Meter, _default_meter_configurator, _MeterConfig
-from millrace.sdk.metrics._preference import exemplar_filter as named_filter
-from millrace.sdk.metrics._reader import EngineMetricReader
 from millrace.sdk.runtime_context import install_runtime_context
+from millrace.sdk.upstream import stand_in
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import Meter as ApiMeter
     from opentelemetry.util.types import Attributes
 
+    from millrace.sdk.metrics import _streams
+    from millrace.sdk.metrics._meter import Meter, _MeterConfig
     from millrace.sdk.metrics._points import MetricsData
     from millrace.sdk.metrics.view import View
     from millrace.sdk.resources import Resource
@@ -37,6 +35,8 @@ if TYPE_CHECKING:
 _log = getLogger("millrace.sdk.metrics")
 
 _CALLBACK_TIMEOUT_DEFAULT_MS = 10_000
+
+_DEFAULT_FILTER = "trace_based"
 
 # The names of upstream's classes, and of ours: what they do is done natively.
 _FILTERS = {
@@ -56,10 +56,17 @@ class _RegisteredReader:
     def __init__(self, number: int, reader: Any) -> None:  # noqa: ANN401 - of ours or of upstream's
         self.number = number
         self.reader = reader
-        self.preferred = _streams.preferences(reader)
         self.streams: list[tuple[View | None, _streams.Description]] = []
 
+    @cached_property
+    def preferred(self) -> "_streams.Preferences":
+        from millrace.sdk.metrics import _streams  # noqa: PLC0415 - with the first instrument
+
+        return _streams.preferences(self.reader)
+
     def add(self, instrument: Any, views: "Sequence[View]") -> None:  # noqa: ANN401 - one of this package
+        from millrace.sdk.metrics import _streams  # noqa: PLC0415 - as above
+
         for view, description in _streams.describe(instrument, views, self.preferred):
             if view is not None:
                 self._warn_of_conflicts(view, description)
@@ -97,18 +104,18 @@ class MeterProvider(ApiMeterProvider):
         views: "Sequence[View]" = (),
         *,
         _engine: Any = None,  # noqa: ANN401 - the native engine
-        _meter_configurator: Callable[[InstrumentationScope], _MeterConfig] | None = None,
+        _meter_configurator: "Callable[[InstrumentationScope], _MeterConfig] | None" = None,
     ) -> None:
         if resource is None:
             from millrace.sdk.resources import Resource  # noqa: PLC0415 - not for those who bring one
 
             resource = Resource.create({})
         self._sdk_config = SimpleNamespace(exemplar_filter=exemplar_filter, resource=resource, views=tuple(views))
-        name = named_filter() if exemplar_filter is None else _FILTERS.get(type(exemplar_filter).__name__)
+        name = _named_filter() if exemplar_filter is None else _FILTERS.get(type(exemplar_filter).__name__)
         self._storage = _native.MetricStorage(name or "custom", None if name else exemplar_filter)
         self._tell_resource()
-        self._meter_configurator = _meter_configurator or _default_meter_configurator
-        self._disabled = os.environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+        self._meter_configurator = _meter_configurator
+        self._disabled = environment.boolean(OTEL_SDK_DISABLED)
         self._shutdown = False
         self._atexit_handler: Callable[[], None] | None = None
         self._instruments: list[Any] = []
@@ -118,8 +125,8 @@ class MeterProvider(ApiMeterProvider):
         self._readers: dict[Any, _RegisteredReader] = {}
         self._next_reader = 0
         self._make_locks()
-        readers = [*metric_readers, *((EngineMetricReader(_engine),) if _engine is not None else ())]
-        for reader in readers:
+        self._engine = _engine
+        for reader in metric_readers:
             with self._all_metric_readers_lock:
                 if reader in self._all_metric_readers:
                     raise Exception(  # noqa: TRY002 - upstream's
@@ -127,7 +134,7 @@ class MeterProvider(ApiMeterProvider):
                     )
                 self._all_metric_readers.add(reader)
             self._register_reader(reader)
-        _be_known_to_upstream()
+        stand_in("opentelemetry.sdk.metrics", type(self), "MeterProvider")
         # Exemplars find the current span where the native runtime context keeps it.
         install_runtime_context()
         if shutdown_on_exit:
@@ -181,7 +188,14 @@ class MeterProvider(ApiMeterProvider):
                 meter = self._meters[scope] = self._make_meter(scope)
         return meter
 
-    def _make_meter(self, scope: InstrumentationScope) -> Meter:
+    def _make_meter(self, scope: InstrumentationScope) -> "Meter":
+        from millrace.sdk.metrics._meter import Meter  # noqa: PLC0415 - a quarter of the start, for those who measure
+
+        if self._engine is not None:
+            from millrace.sdk.metrics._reader import EngineMetricReader  # noqa: PLC0415 - as above
+
+            engine, self._engine = self._engine, None
+            self.add_metric_reader(EngineMetricReader(engine))
         number = self._storage.add_scope(
             str(scope.name), str(scope.version or ""), str(scope.schema_url or ""), clean(scope.attributes or {})
         )
@@ -189,14 +203,16 @@ class MeterProvider(ApiMeterProvider):
         config = self._config_of(scope)
         return Meter(scope, _Registrar(self, number), _meter_config=config)
 
-    def _config_of(self, scope: InstrumentationScope) -> _MeterConfig:
+    def _config_of(self, scope: InstrumentationScope) -> "_MeterConfig":
+        from millrace.sdk.metrics._meter import _MeterConfig  # noqa: PLC0415 - as above
+
         try:
-            return self._meter_configurator(scope)
+            return self._meter_configurator(scope) if self._meter_configurator else _MeterConfig()
         except Exception:  # noqa: BLE001 - it is logged with its trace
             _log.exception("meter configurator failed for scope '%s', using default config", scope.name)
             return _MeterConfig()
 
-    def _set_meter_configurator(self, *, meter_configurator: Callable[[InstrumentationScope], _MeterConfig]) -> None:
+    def _set_meter_configurator(self, *, meter_configurator: "Callable[[InstrumentationScope], _MeterConfig]") -> None:
         with self._lock:
             self._meter_configurator = meter_configurator
             for scope, meter in self._meters.items():
@@ -267,8 +283,12 @@ class MeterProvider(ApiMeterProvider):
             number = self._number_of(metric_reader)
             if number is None:
                 return None
-            self._observe(number, timeout_millis)
-            return self._storage.collect_request(number)
+            began = perf_counter()
+            try:
+                self._observe(number, timeout_millis)
+                return self._storage.collect_request(number)
+            finally:
+                metric_reader._record_time(began)  # noqa: SLF001 - the engine's reader, which is ours
 
     def _number_of(self, metric_reader: Any) -> int | None:  # noqa: ANN401 - as above
         registered = self._readers.get(metric_reader)
@@ -348,14 +368,8 @@ class _Request:
             return None
 
 
-def _be_known_to_upstream() -> None:
-    """Let code that asks whether this is of a class of `opentelemetry.sdk` hear yes: those classes are ABCs."""
-    upstream = sys.modules.get("opentelemetry.sdk.metrics")
-    classes: list[type] = [MeterProvider, *(made.__mro__[1] for made in MADE)]
-    for ours in classes:
-        theirs = getattr(upstream, "_Gauge" if ours is _Gauge else ours.__name__, None)
-        if isinstance(theirs, ABCMeta) and theirs is not ours:
-            theirs.register(ours)
+def _named_filter() -> str:
+    return environment.choice(OTEL_METRICS_EXEMPLAR_FILTER, (*_FILTERS.values(),)) or _DEFAULT_FILTER
 
 
 def _at_fork(provider: MeterProvider) -> None:

@@ -4,8 +4,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from logging import getLogger
 from threading import RLock
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from millrace.sdk import environment
+from millrace.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED
 from millrace.sdk.metrics import _instruments as made
 from millrace.sdk.metrics._aggregation import AggregationTemporality, DefaultAggregation
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
 
     from millrace.sdk.metrics._aggregation import Aggregation
     from millrace.sdk.metrics._points import MetricsData
+    from millrace.sdk.self_metrics import CollectionTimes
 
 _log = getLogger("millrace.sdk.metrics")
 
@@ -31,11 +35,15 @@ class MetricReader(ABC):
     temporality or a class that there is not.
     """
 
+    _component_type: str | None = None
+    """Of what the SDK counts of itself; by default the name of the class."""
+    _times: "CollectionTimes | None" = None
+
     def __init__(
         self,
         preferred_temporality: "dict[type, AggregationTemporality] | None" = None,
         preferred_aggregation: "dict[type, Aggregation] | None" = None,
-        **_kwargs: Any,  # noqa: ANN401 - upstream's parameters for metrics about itself
+        **_kwargs: Any,  # noqa: ANN401 - upstream's, for the same
     ) -> None:
         self._collect: Callable[..., MetricsData | None] | None = None
         self._preferred_temporality = preferred_temporality
@@ -54,15 +62,27 @@ class MetricReader(ABC):
         if self._collect is None:
             _log.warning("Cannot call collect on a MetricReader until it is registered on a MeterProvider")
             return
-        metrics = self._collect(self, timeout_millis=timeout_millis)
+        began = perf_counter()
+        try:
+            metrics = self._collect(self, timeout_millis=timeout_millis)
+        finally:
+            self._record_time(began)
         if metrics is not None:
             self._receive_metrics(metrics, timeout_millis=timeout_millis)
 
     def _set_collect_callback(self, func: "Callable[..., MetricsData | None] | None") -> None:
         self._collect = func
 
-    def _set_meter_provider(self, meter_provider: "MeterProvider") -> None:  # noqa: B027 - most need not know
-        """Learn whose reader this is."""
+    def _set_meter_provider(self, meter_provider: "MeterProvider") -> None:
+        """Learn who counts what the SDK itself does, where a variable asks for that."""
+        if environment.boolean(OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED):
+            from millrace.sdk.self_metrics import CollectionTimes  # noqa: PLC0415 - for those who ask
+
+            self._times = CollectionTimes(self._component_type or type(self).__qualname__, meter_provider)
+
+    def _record_time(self, began: float) -> None:
+        if self._times is not None:
+            self._times.record(perf_counter() - began)
 
     @abstractmethod
     def _receive_metrics(self, metrics_data: "MetricsData", timeout_millis: float = 10_000, **kwargs: Any) -> None:  # noqa: ANN401
@@ -121,14 +141,19 @@ class EngineMetricReader(MetricReader):
     """Hands what it collects to the engine as the bytes of a request; no Python object is made of a point.
 
     Temporality and the aggregation of histograms are those of `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` and
-    `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`, unless they are given.
+    `OTEL_EXPORTER_OTLP_METRICS_DEFAULT_HISTOGRAM_AGGREGATION`, unless they are given. `exporter` is which of the
+    engine's exporters of metrics sends them.
     """
+
+    _component_type = "periodic_metric_reader"
 
     def __init__(
         self,
         engine: Any,  # noqa: ANN401 - the native engine
         preferred_temporality: "dict[type, AggregationTemporality] | None" = None,
         preferred_aggregation: "dict[type, Aggregation] | None" = None,
+        *,
+        exporter: int = 0,
     ) -> None:
         from millrace.sdk.metrics._preference import aggregation_of_histograms, temporality  # noqa: PLC0415 - a circle
 
@@ -137,9 +162,10 @@ class EngineMetricReader(MetricReader):
             {**aggregation_of_histograms(), **(preferred_aggregation or {})},
         )
         self._engine = engine
+        self._exporter = exporter
 
     def _set_request_callback(self, func: "Callable[[float], bytes | None] | None") -> None:
-        self._engine.collect_metrics(func)
+        self._engine.collect_metrics(func, self._exporter)
 
     def _receive_metrics(self, metrics_data: "MetricsData", timeout_millis: float = 10_000, **kwargs: Any) -> None:  # noqa: ANN401
         raise NotImplementedError("the engine takes bytes")
@@ -151,4 +177,4 @@ class EngineMetricReader(MetricReader):
     def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
         """Collect and export a last time, and stop collecting. The engine goes on for the other signals."""
         self._engine.force_flush(timeout_millis / 1e3)
-        self._engine.collect_metrics(None)
+        self._engine.collect_metrics(None, self._exporter)

@@ -10,7 +10,7 @@ import platform
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 from uuid import uuid4
 
 from opentelemetry.attributes import BoundedAttributes
@@ -50,6 +50,19 @@ from millrace.sdk.resources.names import (
 
 if TYPE_CHECKING:
     from threading import Thread
+    from typing import Protocol
+
+    class AnyResource(Protocol):
+        """What a resource is to everything that takes one: this module's, or the one of `opentelemetry.sdk`."""
+
+        @property
+        def attributes(self) -> "Attributes":
+            """The attributes."""
+
+        @property
+        def schema_url(self) -> str:
+            """The URL of the schema they follow, or an empty text."""
+
 
 LabelValue: TypeAlias = AnyValue
 Attributes: TypeAlias = Mapping[str, LabelValue]
@@ -58,18 +71,6 @@ logger = logging.getLogger(__name__)
 
 _DETECTOR_GROUP = "opentelemetry_resource_detector"
 _DETECTION_TIMEOUT_S = 5
-
-
-class AnyResource(Protocol):
-    """What a resource is to everything that takes one: this module's, or the one of `opentelemetry.sdk`."""
-
-    @property
-    def attributes(self) -> Attributes:
-        """The attributes."""
-
-    @property
-    def schema_url(self) -> str:
-        """The URL of the schema they follow, or an empty text."""
 
 
 class Resource:
@@ -112,7 +113,7 @@ class Resource:
         """The URL of the schema that the attributes follow, or an empty text."""
         return self._schema_url
 
-    def merge(self, other: AnyResource) -> "Resource":
+    def merge(self, other: "AnyResource") -> "Resource":
         """Return this resource with the attributes of `other` on top.
 
         Two different schemas cannot be merged: that is logged, and this resource is returned.
@@ -177,7 +178,7 @@ class ResourceDetector(ABC):
         self.raise_on_error = raise_on_error
 
     @abstractmethod
-    def detect(self) -> AnyResource:
+    def detect(self) -> "AnyResource":
         """Return what was found, built with `Resource(...)` and never with `Resource.create`."""
         raise NotImplementedError
 
@@ -389,7 +390,7 @@ class _Detection:
         except BaseException as error:  # noqa: BLE001 - raised by `result`, in the thread that asked
             self._error = error
 
-    def result(self, timeout_s: float) -> AnyResource:
+    def result(self, timeout_s: float) -> "AnyResource":
         if self._thread is not None:
             self._thread.join(timeout_s)
             if self._thread.is_alive():
@@ -425,7 +426,7 @@ def detect_after_fork() -> None:
     _replaced_by_fork[:] = [(before[name], value, name) for name, value in now.items() if name in before]
 
 
-def for_this_process(resource: AnyResource) -> AnyResource:
+def for_this_process(resource: "AnyResource") -> "AnyResource":
     """Return `resource` as it is in this process: the pid, the id of the instance, and what else a fork changes."""
     attributes = resource.attributes
     changes = {name: new for old, new, name in _replaced_by_fork if name in attributes and attributes[name] == old}

@@ -9,16 +9,17 @@ from opentelemetry import trace
 
 from millrace import _native
 from millrace.sdk import environment, process, resources
-from millrace.sdk.environment_variables import OTEL_SDK_DISABLED
+from millrace.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED, OTEL_SDK_DISABLED
 from millrace.sdk.instrumentation import InstrumentationScope
-from millrace.sdk.runtime_context import install_runtime_context
+from millrace.sdk.runtime_context import install_runtime_context, is_runtime_context_ours
 from millrace.sdk.trace.id_generator import RandomIdGenerator
 from millrace.sdk.trace.limits import SpanLimits
 from millrace.sdk.trace.processor import SpanProcessor, SynchronousMultiSpanProcessor
 from millrace.sdk.trace.sampling import sampler_from_environment
-from millrace.sdk.trace.upstream import stand_in
+from millrace.sdk.upstream import stand_in
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
     from opentelemetry.util.types import Attributes
 
     from millrace.sdk.resources import AnyResource
@@ -42,6 +43,7 @@ class TracerProvider(trace.TracerProvider):
         active_span_processor: What calls the span processors.
         id_generator: Where ids come from; by default they are random, natively.
         span_limits: The limits of spans; by default what the environment says.
+        meter_provider: Counts what the SDK itself does, where a variable asks for that; by default the API's.
     """
 
     def __init__(
@@ -53,11 +55,11 @@ class TracerProvider(trace.TracerProvider):
         id_generator: Any = None,  # noqa: ANN401 - ours or upstream's
         span_limits: Any = None,  # noqa: ANN401 - ours or upstream's
         *,
-        meter_provider: object = None,  # noqa: ARG002 - upstream's own, for metrics about the SDK
+        meter_provider: "MeterProvider | None" = None,
         _buffer: "_native.Buffer | None" = None,
     ) -> None:
         install_runtime_context()
-        stand_in(type(self))
+        stand_in("opentelemetry.sdk.trace", type(self), "TracerProvider")
         self._active_span_processor = active_span_processor or SynchronousMultiSpanProcessor()
         self.id_generator = id_generator or RandomIdGenerator()
         self.sampler = sampler or sampler_from_environment()
@@ -65,20 +67,31 @@ class TracerProvider(trace.TracerProvider):
         self._span_limits = span_limits or SpanLimits()
         self._disabled = environment.boolean(OTEL_SDK_DISABLED)
         self._buffer = _buffer
+        is_counted = environment.boolean(OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED)
         self._recorder = _native.SpanRecorder(
-            self.sampler,
+            self._counting_sampler(meter_provider) if is_counted else self.sampler,
             None if type(self.id_generator) is RandomIdGenerator else self.id_generator,
             self._span_limits,
             _buffer,
             self._resource,
         )
         self._set_buffer_resource()
-        if active_span_processor is not None:
-            self._recorder.set_processor(active_span_processor)
+        self._called_processor: Any = self._active_span_processor
+        if is_counted:
+            from millrace.sdk.self_metrics import CountedSpans  # noqa: PLC0415 - for those who ask
+
+            self._called_processor = CountedSpans(self._active_span_processor, meter_provider)
+        if active_span_processor is not None or is_counted:
+            self._recorder.set_processor(self._called_processor)
         self._tracers: dict[InstrumentationScope, _native.Tracer] = {}
         self._lock = threading.Lock()
         self._atexit_handler = atexit.register(self.shutdown) if shutdown_on_exit else None
         process.after_fork_while_alive(self._in_child)
+
+    def _counting_sampler(self, meter_provider: "MeterProvider | None") -> object:
+        from millrace.sdk.self_metrics import CountingSampler  # noqa: PLC0415 - as below
+
+        return CountingSampler(self.sampler, meter_provider)
 
     @property
     def resource(self) -> "AnyResource":
@@ -105,12 +118,16 @@ class TracerProvider(trace.TracerProvider):
             tracer = self._tracers.get(scope)
             if tracer is None:
                 tracer = self._tracers[scope] = self._recorder.tracer(scope)
+        if not is_runtime_context_ours():
+            from millrace.sdk.trace.api_context import ApiContextTracer  # noqa: PLC0415 - for the few who have their own
+
+            return ApiContextTracer(tracer)
         return tracer  # type: ignore[return-value] # a virtual subclass
 
     def add_span_processor(self, span_processor: SpanProcessor) -> None:
         """Have `span_processor` called for each span, in the order in which they were added."""
         self._active_span_processor.add_span_processor(span_processor)
-        self._recorder.set_processor(self._active_span_processor)
+        self._recorder.set_processor(self._called_processor)
 
     def shutdown(self) -> None:
         """Shut the processors down; spans that start afterwards are not recorded."""

@@ -9,6 +9,8 @@ from millrace.sdk.logs.export.readable import readable
 from millrace.sdk.logs.processor import LogRecordProcessor
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+
     from millrace.sdk.logs.export.exporter import LogRecordExporter
     from millrace.sdk.logs.record import ReadWriteLogRecord
 
@@ -24,7 +26,7 @@ class BatchLogRecordProcessor(LogRecordProcessor):
         max_export_batch_size: Records of one call (`OTEL_BLRP_MAX_EXPORT_BATCH_SIZE`).
         export_timeout_millis: How long `shutdown` waits (`OTEL_BLRP_EXPORT_TIMEOUT`).
         max_queue_size: Records that are held at most (`OTEL_BLRP_MAX_QUEUE_SIZE`).
-        meter_provider: Not used; upstream has it for metrics about the SDK.
+        meter_provider: Counts what the SDK itself does, where a variable asks for that; by default the API's.
 
     Raises:
         ValueError: A number is not positive, or a batch is larger than the queue.
@@ -38,7 +40,7 @@ class BatchLogRecordProcessor(LogRecordProcessor):
         export_timeout_millis: float | None = None,
         max_queue_size: int | None = None,
         *,
-        meter_provider: object = None,  # noqa: ARG002 - upstream's own
+        meter_provider: "MeterProvider | None" = None,
     ) -> None:
         self._exporter = exporter
         self._timeout_s = (
@@ -51,6 +53,9 @@ class BatchLogRecordProcessor(LogRecordProcessor):
             max_export_batch_size=int(
                 environment.given_or_integer(max_export_batch_size, names.OTEL_BLRP_MAX_EXPORT_BATCH_SIZE, 512)
             ),
+            kind="batching_log_processor",
+            signal="logs",
+            meter_provider=meter_provider,
         )
 
     def on_emit(self, log_record: "ReadWriteLogRecord") -> None:  # noqa: D102 - as in the parent

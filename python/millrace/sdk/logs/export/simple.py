@@ -12,10 +12,13 @@ from opentelemetry.context import (
     set_value,
 )
 
+from millrace.sdk import self_metrics
 from millrace.sdk.logs.export.readable import readable
 from millrace.sdk.logs.processor import LogRecordProcessor
 
 if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+
     from millrace.sdk.logs.export.exporter import LogRecordExporter
     from millrace.sdk.logs.record import ReadWriteLogRecord
 
@@ -31,14 +34,21 @@ _DEPTH_MAX = 3
 
 
 class SimpleLogRecordProcessor(LogRecordProcessor):
-    """Hands each record to an exporter at once."""
+    """Hands each record to an exporter at once.
 
-    def __init__(self, exporter: "LogRecordExporter", *, meter_provider: object = None) -> None:  # noqa: ARG002 - upstream's own
+    Args:
+        exporter: Takes the records.
+        meter_provider: Counts what the SDK itself does, where a variable asks for that; by default the API's.
+    """
+
+    def __init__(self, exporter: "LogRecordExporter", *, meter_provider: "MeterProvider | None" = None) -> None:
         self._exporter = exporter
         self._shutdown = False
+        self._processed = self_metrics.processed_by("simple_log_processor", "logs", meter_provider)
 
     def on_emit(self, log_record: "ReadWriteLogRecord") -> None:  # noqa: D102 - as in the parent
         if self._shutdown:
+            self._processed(1, "already_shutdown")
             return
         depth = get_value(_ON_EMIT_RECURSION_COUNT_KEY)
         depth = depth if isinstance(depth, int) else 0
@@ -55,6 +65,7 @@ class SimpleLogRecordProcessor(LogRecordProcessor):
             _log.exception("Exception while exporting logs.")
         finally:
             detach(token)
+            self._processed(1, None)
 
     def shutdown(self) -> None:  # noqa: D102 - as in the parent
         self._shutdown = True

@@ -10,6 +10,8 @@ from millrace.sdk.trace.processor import SpanProcessor
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from opentelemetry.metrics import MeterProvider
+
     from millrace._native import Span
     from millrace.sdk.trace.export.exporter import SpanExporter
 
@@ -25,7 +27,7 @@ class BatchSpanProcessor(SpanProcessor):
         schedule_delay_millis: How long spans wait for others (`OTEL_BSP_SCHEDULE_DELAY`).
         max_export_batch_size: Spans of one call (`OTEL_BSP_MAX_EXPORT_BATCH_SIZE`).
         export_timeout_millis: How long `shutdown` waits (`OTEL_BSP_EXPORT_TIMEOUT`).
-        meter_provider: Not used; upstream has it, for metrics about the SDK.
+        meter_provider: Counts what the SDK itself does, where a variable asks for that; by default the API's.
 
     Raises:
         ValueError: A number is not positive, or a batch is larger than the queue.
@@ -39,7 +41,7 @@ class BatchSpanProcessor(SpanProcessor):
         max_export_batch_size: int | None = None,
         export_timeout_millis: float | None = None,
         *,
-        meter_provider: object = None,  # noqa: ARG002
+        meter_provider: "MeterProvider | None" = None,
     ) -> None:
         self.span_exporter = span_exporter
         timeout_ms = environment.given_or_integer(export_timeout_millis, names.OTEL_BSP_EXPORT_TIMEOUT, 30000)
@@ -51,6 +53,9 @@ class BatchSpanProcessor(SpanProcessor):
             max_export_batch_size=int(
                 environment.given_or_integer(max_export_batch_size, names.OTEL_BSP_MAX_EXPORT_BATCH_SIZE, 512)
             ),
+            kind="batching_span_processor",
+            signal="traces",
+            meter_provider=meter_provider,
         )
 
     def _export(self, spans: "Sequence[Span]") -> object:

@@ -1,0 +1,34 @@
+//! OTLP to Parquet columns and back, lossless. No sockets, no clock, no threads.
+//!
+//! [`Rows`] gathers requests of one signal and sorts what is in them; [`FileWriter`] writes sorted rows to a file;
+//! [`FileReader`] reads them back as OTLP, byte for byte where the writer cannot prove that columns say everything.
+//! [`merge_files`] makes one sorted file of many.
+
+mod attributes;
+mod decode;
+mod envelopes;
+mod error;
+mod hex;
+mod json_text;
+mod logs;
+mod merge;
+mod metric_points;
+mod nested;
+mod pairs;
+mod properties;
+mod read;
+mod request;
+mod rows;
+mod spans;
+mod tables;
+mod trace;
+mod value;
+mod variant;
+mod write;
+
+pub use error::Error;
+pub use merge::{MergeError, merge_files};
+pub use read::FileReader;
+pub use rows::Rows;
+pub use trace::TraceIndex;
+pub use write::{FileWriter, Summary, write_rows};

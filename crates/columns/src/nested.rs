@@ -1,0 +1,297 @@
+//! Events and links of spans, and exemplars of points: lists of small structures inside of a row.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    BinaryBuilder, Float64Builder, Int64Builder, StringBuilder, UInt32Builder, UInt64Builder,
+};
+use arrow_array::{ArrayRef, ListArray, StructArray};
+use arrow_buffer::{OffsetBuffer, ScalarBuffer};
+use arrow_schema::{DataType, Field};
+use millrace_wire::field::{Fields, Value, children};
+
+use crate::error::Error;
+use crate::hex;
+use crate::pairs::{PairColumns, TEXT};
+use crate::spans::{append_count, append_text, text};
+
+/// What all of them have: where each row's list ends, attributes, and the bytes of those that columns cannot say.
+struct Lists {
+    ends: Vec<i32>,
+    count: i32,
+    attributes: PairColumns,
+    attribute_types: StringBuilder,
+    otlp: BinaryBuilder,
+    types: String,
+    id: String,
+}
+
+impl Default for Lists {
+    fn default() -> Self {
+        Self {
+            ends: vec![0],
+            count: 0,
+            attributes: PairColumns::default(),
+            attribute_types: StringBuilder::new(),
+            otlp: BinaryBuilder::new(),
+            types: String::new(),
+            id: String::new(),
+        }
+    }
+}
+
+impl Lists {
+    /// Adds the attributes in field `number` of a message.
+    fn push(&mut self, message: &[u8], number: u32, is_odd: bool) {
+        let pairs = children(message, number);
+        let is_exact = self.attributes.push(pairs, &mut self.types);
+        if self.types.chars().all(|letter| letter == TEXT) {
+            self.attribute_types.append_null();
+        } else {
+            self.attribute_types.append_value(&self.types);
+        }
+        if is_exact && !is_odd {
+            self.otlp.append_null();
+        } else {
+            self.otlp.append_value(message);
+        }
+        self.count += 1;
+    }
+
+    fn end_row(&mut self) {
+        self.ends.push(self.count);
+    }
+
+    fn append_id(&mut self, builder: &mut StringBuilder, id: &[u8]) {
+        self.id.clear();
+        hex::push(&mut self.id, id);
+        builder.append_value(&self.id);
+    }
+
+    /// A column of lists of structures with these members and the shared ones.
+    fn finish(
+        &mut self,
+        name: &str,
+        members: Vec<(Field, ArrayRef)>,
+    ) -> Result<(Field, ArrayRef), Error> {
+        let mut members = members;
+        members.push(self.attributes.finish("attributes")?);
+        members.push((
+            Field::new("attribute_types", DataType::Utf8, true),
+            Arc::new(self.attribute_types.finish()),
+        ));
+        members.push((
+            Field::new("otlp", DataType::Binary, true),
+            Arc::new(self.otlp.finish()),
+        ));
+        let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = members.into_iter().unzip();
+        let structures = StructArray::try_new(fields.into(), arrays, None)?;
+        let element = Field::new("element", structures.data_type_of(), false);
+        let ends = std::mem::replace(&mut self.ends, vec![0]);
+        self.count = 0;
+        list(name, element, ends, Arc::new(structures))
+    }
+}
+
+/// A column of lists.
+pub(crate) fn list(
+    name: &str,
+    element: Field,
+    ends: Vec<i32>,
+    values: ArrayRef,
+) -> Result<(Field, ArrayRef), Error> {
+    let element = Arc::new(element);
+    let offsets = OffsetBuffer::new(ScalarBuffer::from(ends));
+    let array = ListArray::try_new(Arc::clone(&element), offsets, values, None)?;
+    Ok((
+        Field::new(name, DataType::List(element), false),
+        Arc::new(array),
+    ))
+}
+
+trait DataTypeOf {
+    fn data_type_of(&self) -> DataType;
+}
+
+impl DataTypeOf for StructArray {
+    fn data_type_of(&self) -> DataType {
+        DataType::Struct(self.fields().clone())
+    }
+}
+
+/// Builds the column `events`.
+#[derive(Default)]
+pub(crate) struct EventColumns {
+    lists: Lists,
+    time: UInt64Builder,
+    name: StringBuilder,
+    dropped_attributes: UInt32Builder,
+}
+
+impl EventColumns {
+    pub(crate) fn push(&mut self, events: &[&[u8]]) {
+        for event in events {
+            let (mut time, mut name, mut dropped, mut is_odd) = (0, &[][..], 0, false);
+            for field in Fields::new(event) {
+                match (field.number, field.value) {
+                    (1, Value::Fixed64(value)) => time = value,
+                    (2, Value::Delimited(text)) => name = text,
+                    (3, Value::Delimited(_)) => {}
+                    (4, Value::Varint(bits)) => dropped = bits as u32,
+                    _ => is_odd = true,
+                }
+            }
+            self.time.append_value(time);
+            self.name.append_value(text(name));
+            append_count(&mut self.dropped_attributes, dropped);
+            self.lists.push(event, 3, is_odd);
+        }
+        self.lists.end_row();
+    }
+
+    pub(crate) fn finish(&mut self) -> Result<(Field, ArrayRef), Error> {
+        let members: Vec<(Field, ArrayRef)> = vec![
+            (
+                Field::new("time_unix_nano", DataType::UInt64, false),
+                Arc::new(self.time.finish()),
+            ),
+            (
+                Field::new("name", DataType::Utf8, false),
+                Arc::new(self.name.finish()),
+            ),
+            (
+                Field::new("dropped_attributes_count", DataType::UInt32, true),
+                Arc::new(self.dropped_attributes.finish()),
+            ),
+        ];
+        self.lists.finish("events", members)
+    }
+}
+
+/// Builds the column `links`.
+#[derive(Default)]
+pub(crate) struct LinkColumns {
+    lists: Lists,
+    trace_id: StringBuilder,
+    span_id: StringBuilder,
+    trace_state: StringBuilder,
+    flags: UInt32Builder,
+    dropped_attributes: UInt32Builder,
+}
+
+impl LinkColumns {
+    pub(crate) fn push(&mut self, links: &[&[u8]]) {
+        for link in links {
+            let (mut trace_id, mut span_id, mut state) = (&[][..], &[][..], &[][..]);
+            let (mut flags, mut dropped, mut is_odd) = (0, 0, false);
+            for field in Fields::new(link) {
+                match (field.number, field.value) {
+                    (1, Value::Delimited(id)) => trace_id = id,
+                    (2, Value::Delimited(id)) => span_id = id,
+                    (3, Value::Delimited(text)) => state = text,
+                    (4, Value::Delimited(_)) => {}
+                    (5, Value::Varint(bits)) => dropped = bits as u32,
+                    (6, Value::Fixed32(bits)) => flags = bits,
+                    _ => is_odd = true,
+                }
+            }
+            self.lists.append_id(&mut self.trace_id, trace_id);
+            self.lists.append_id(&mut self.span_id, span_id);
+            append_text(&mut self.trace_state, state);
+            append_count(&mut self.flags, flags);
+            append_count(&mut self.dropped_attributes, dropped);
+            self.lists.push(link, 4, is_odd);
+        }
+        self.lists.end_row();
+    }
+
+    pub(crate) fn finish(&mut self) -> Result<(Field, ArrayRef), Error> {
+        let members: Vec<(Field, ArrayRef)> = vec![
+            (
+                Field::new("trace_id", DataType::Utf8, false),
+                Arc::new(self.trace_id.finish()),
+            ),
+            (
+                Field::new("span_id", DataType::Utf8, false),
+                Arc::new(self.span_id.finish()),
+            ),
+            (
+                Field::new("trace_state", DataType::Utf8, true),
+                Arc::new(self.trace_state.finish()),
+            ),
+            (
+                Field::new("flags", DataType::UInt32, true),
+                Arc::new(self.flags.finish()),
+            ),
+            (
+                Field::new("dropped_attributes_count", DataType::UInt32, true),
+                Arc::new(self.dropped_attributes.finish()),
+            ),
+        ];
+        self.lists.finish("links", members)
+    }
+}
+
+/// Builds the column `exemplars`.
+#[derive(Default)]
+pub(crate) struct ExemplarColumns {
+    lists: Lists,
+    time: UInt64Builder,
+    double: Float64Builder,
+    int: Int64Builder,
+    trace_id: StringBuilder,
+    span_id: StringBuilder,
+}
+
+impl ExemplarColumns {
+    pub(crate) fn push(&mut self, exemplars: &[&[u8]]) {
+        for exemplar in exemplars {
+            let (mut time, mut double, mut int) = (0, None, None);
+            let (mut trace_id, mut span_id, mut is_odd) = (&[][..], &[][..], false);
+            for field in Fields::new(exemplar) {
+                match (field.number, field.value) {
+                    (2, Value::Fixed64(value)) => time = value,
+                    (3, Value::Fixed64(bits)) => (double, int) = (Some(f64::from_bits(bits)), None),
+                    (4, Value::Delimited(id)) => span_id = id,
+                    (5, Value::Delimited(id)) => trace_id = id,
+                    (6, Value::Fixed64(bits)) => (double, int) = (None, Some(bits.cast_signed())),
+                    (7, Value::Delimited(_)) => {}
+                    _ => is_odd = true,
+                }
+            }
+            self.time.append_value(time);
+            self.double.append_option(double);
+            self.int.append_option(int);
+            self.lists.append_id(&mut self.trace_id, trace_id);
+            self.lists.append_id(&mut self.span_id, span_id);
+            self.lists.push(exemplar, 7, is_odd);
+        }
+        self.lists.end_row();
+    }
+
+    pub(crate) fn finish(&mut self) -> Result<(Field, ArrayRef), Error> {
+        let members: Vec<(Field, ArrayRef)> = vec![
+            (
+                Field::new("time_unix_nano", DataType::UInt64, false),
+                Arc::new(self.time.finish()),
+            ),
+            (
+                Field::new("value_double", DataType::Float64, true),
+                Arc::new(self.double.finish()),
+            ),
+            (
+                Field::new("value_int", DataType::Int64, true),
+                Arc::new(self.int.finish()),
+            ),
+            (
+                Field::new("trace_id", DataType::Utf8, false),
+                Arc::new(self.trace_id.finish()),
+            ),
+            (
+                Field::new("span_id", DataType::Utf8, false),
+                Arc::new(self.span_id.finish()),
+            ),
+        ];
+        self.lists.finish("exemplars", members)
+    }
+}

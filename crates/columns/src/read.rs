@@ -1,0 +1,306 @@
+//! Reads files of a store: all of them, or one trace.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+
+use arrow_array::{Array as _, BooleanArray, RecordBatch};
+use millrace_wire::Signal;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder, RowFilter,
+};
+use parquet::bloom_filter::Sbbf;
+use parquet::file::metadata::PageIndexPolicy;
+
+use crate::decode::{Decoder, Named as _, bytes_of, text_of};
+use crate::error::Error;
+use crate::request::RequestBuilder;
+use crate::tables::{Tables, describe_metric, describe_resource, describe_scope};
+
+/// Rows that are decoded at once.
+const BATCH_ROWS: usize = 1_024;
+/// A request read from a file is about this long.
+const REQUEST_BYTES: usize = 4 << 20;
+const TRACE_ID: &str = "trace_id";
+
+/// An open file of a store.
+pub struct FileReader {
+    file: File,
+    metadata: ArrowReaderMetadata,
+    signal: Signal,
+}
+
+impl FileReader {
+    /// Opens a file of this signal and reads its footer.
+    pub fn open(path: &Path, signal: Signal) -> Result<Self, Error> {
+        let file = File::open(path)?;
+        let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
+        let metadata = ArrowReaderMetadata::load(&file, options)?;
+        Ok(Self {
+            file,
+            metadata,
+            signal,
+        })
+    }
+
+    /// How many rows the file says it has.
+    #[must_use]
+    pub fn rows(&self) -> usize {
+        self.metadata.metadata().file_metadata().num_rows() as usize
+    }
+
+    pub(crate) const fn metadata(&self) -> &ArrowReaderMetadata {
+        &self.metadata
+    }
+
+    fn builder(&self) -> Result<ParquetRecordBatchReaderBuilder<File>, Error> {
+        let file = self.file.try_clone()?;
+        let metadata = self.metadata.clone();
+        Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(
+            file, metadata,
+        ))
+    }
+
+    /// The rows, batch by batch, in the order of the file.
+    pub(crate) fn batches(&self) -> Result<ParquetRecordBatchReader, Error> {
+        Ok(self.builder()?.with_batch_size(BATCH_ROWS).build()?)
+    }
+
+    fn mask(&self, names: &[&str]) -> ProjectionMask {
+        let schema = self.metadata.parquet_schema();
+        ProjectionMask::columns(schema, names.iter().copied())
+    }
+
+    /// The Bloom filters of the trace ids, one for each row group.
+    pub fn trace_filters(&self) -> Result<Vec<Option<Sbbf>>, Error> {
+        let schema = self.metadata.parquet_schema();
+        let column = (0..schema.num_columns())
+            .find(|index| schema.column(*index).path().string() == TRACE_ID);
+        let builder = self.builder()?;
+        let groups = self.metadata.metadata().num_row_groups();
+        (0..groups)
+            .map(|group| match column {
+                Some(column) => Ok(builder.get_row_group_column_bloom_filter(group, column)?),
+                None => Ok(None),
+            })
+            .collect()
+    }
+
+    /// Adds the items with this trace id to `trace`.
+    pub(crate) fn read_trace(
+        &self,
+        id: &str,
+        groups: Vec<usize>,
+        trace: &mut RequestBuilder,
+        tables: &mut Tables,
+    ) -> Result<(), Error> {
+        let wanted = id.to_owned();
+        let predicate = ArrowPredicateFn::new(self.mask(&[TRACE_ID]), move |batch: RecordBatch| {
+            let ids = batch.text(TRACE_ID).map_err(external)?;
+            Ok(ids
+                .iter()
+                .map(|id| Some(id == Some(wanted.as_str())))
+                .collect::<BooleanArray>())
+        });
+        let reader = self
+            .builder()?
+            .with_row_groups(groups.clone())
+            .with_row_filter(RowFilter::new(vec![Box::new(predicate)]))
+            .with_batch_size(8 * BATCH_ROWS)
+            .build()?;
+        let mut shared = None;
+        for batch in reader {
+            let batch = batch?;
+            if batch.num_rows() == 0 {
+                continue;
+            }
+            if shared.is_none() {
+                let mut known = SharedRows::default();
+                known.read_groups(self, groups.clone(), tables)?;
+                shared = Some(known);
+            }
+            let Some(known) = &mut shared else { continue };
+            let mut rows = BatchRows::new(self.signal, &batch, known)?;
+            let mut item = Vec::new();
+            for row in 0..batch.num_rows() {
+                item.clear();
+                let place = rows.read(row, &mut item)?;
+                trace.add(self.signal, place, &item);
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives all items of the file as requests of some megabytes.
+    pub fn read_requests(&self, mut take: impl FnMut(Vec<u8>)) -> Result<(), Error> {
+        let mut tables = Tables::default();
+        let mut known = SharedRows::default();
+        let mut request = RequestBuilder::default();
+        let mut item = Vec::new();
+        for batch in self.batches()? {
+            let batch = batch?;
+            known.read_batch(&batch, &mut tables)?;
+            let mut rows = BatchRows::new(self.signal, &batch, &known)?;
+            for row in 0..batch.num_rows() {
+                item.clear();
+                let place = rows.read(row, &mut item)?;
+                request.add(self.signal, place, &item);
+            }
+            if request.len() >= REQUEST_BYTES {
+                take(request.finish(self.signal, &tables));
+            }
+        }
+        if request.len() > 0 {
+            take(request.finish(self.signal, &tables));
+        }
+        Ok(())
+    }
+}
+
+fn external(error: Error) -> arrow_schema::ArrowError {
+    arrow_schema::ArrowError::ExternalError(Box::new(error))
+}
+
+/// What the ids of resources, scopes and metrics in one file stand for.
+#[derive(Default)]
+pub(crate) struct SharedRows {
+    resources: HashMap<String, u32>,
+    scopes: HashMap<String, u32>,
+    metrics: HashMap<String, u32>,
+}
+
+/// The columns that hold them, each beside the column of their ids.
+const SHARED: [(&str, &str); 3] = [
+    ("resource_id", "resource"),
+    ("scope_id", "scope"),
+    ("metric_id", "metric"),
+];
+
+impl SharedRows {
+    /// Reads them from whole row groups, and nothing else of these.
+    fn read_groups(
+        &mut self,
+        reader: &FileReader,
+        groups: Vec<usize>,
+        tables: &mut Tables,
+    ) -> Result<(), Error> {
+        let names: Vec<&str> = SHARED
+            .iter()
+            .flat_map(|(id, bytes)| [*id, *bytes])
+            .collect();
+        let only_bytes: Vec<&str> = SHARED.iter().map(|(_, bytes)| *bytes).collect();
+        let predicate = ArrowPredicateFn::new(reader.mask(&only_bytes), |batch: RecordBatch| {
+            Ok((0..batch.num_rows())
+                .map(|row| Some(batch.columns().iter().any(|column| column.is_valid(row))))
+                .collect::<BooleanArray>())
+        });
+        let batches = reader
+            .builder()?
+            .with_row_groups(groups)
+            .with_projection(reader.mask(&names))
+            .with_row_filter(RowFilter::new(vec![Box::new(predicate)]))
+            .with_batch_size(8 * BATCH_ROWS)
+            .build()?;
+        for batch in batches {
+            self.read_batch(&batch?, tables)?;
+        }
+        Ok(())
+    }
+
+    /// Reads those that stand in a batch.
+    pub(crate) fn read_batch(
+        &mut self,
+        batch: &RecordBatch,
+        tables: &mut Tables,
+    ) -> Result<(), Error> {
+        for (id, bytes) in SHARED {
+            if batch.find(bytes).is_none() {
+                continue;
+            }
+            let (ids, column) = (batch.text(id)?, batch.bytes(bytes)?);
+            if column.null_count() == column.len() {
+                continue;
+            }
+            for row in 0..column.len() {
+                let Some(bytes) = bytes_of(column, row) else {
+                    continue;
+                };
+                let (known, index) = match id {
+                    "resource_id" => (
+                        &mut self.resources,
+                        tables.resources.intern(bytes, describe_resource),
+                    ),
+                    "scope_id" => (
+                        &mut self.scopes,
+                        tables.scopes.intern(bytes, describe_scope),
+                    ),
+                    _ => (
+                        &mut self.metrics,
+                        tables.metrics.intern(bytes, describe_metric),
+                    ),
+                };
+                known.insert(text_of(ids, row).to_owned(), index);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the rows of a batch with what they stand under.
+pub(crate) struct BatchRows<'a> {
+    decoder: Decoder<'a>,
+    places: Vec<(u32, u32, u32)>,
+}
+
+impl<'a> BatchRows<'a> {
+    pub(crate) fn new(
+        signal: Signal,
+        batch: &'a RecordBatch,
+        known: &SharedRows,
+    ) -> Result<Self, Error> {
+        let indices = |name, known: &HashMap<String, u32>| -> Result<Vec<u32>, Error> {
+            let ids = batch.text(name)?;
+            let mut last = ("", 0);
+            (0..batch.num_rows())
+                .map(|row| {
+                    let id = text_of(ids, row);
+                    if last.0 != id {
+                        let index = known.get(id).ok_or_else(|| {
+                            Error::damaged(format!("a row names a {name} that the file lacks"))
+                        })?;
+                        last = (id, *index);
+                    }
+                    Ok(last.1)
+                })
+                .collect()
+        };
+        let resources = indices("resource_id", &known.resources)?;
+        let scopes = indices("scope_id", &known.scopes)?;
+        let metrics = if signal == Signal::Metrics {
+            indices("metric_id", &known.metrics)?
+        } else {
+            vec![0; batch.num_rows()]
+        };
+        let places = resources
+            .into_iter()
+            .zip(scopes)
+            .zip(metrics)
+            .map(|((resource, scope), metric)| (resource, scope, metric));
+        Ok(Self {
+            decoder: Decoder::new(signal, batch)?,
+            places: places.collect(),
+        })
+    }
+
+    /// Appends the item of a row; returns the indices of its resource, scope and metric.
+    pub(crate) fn read(
+        &mut self,
+        row: usize,
+        item: &mut Vec<u8>,
+    ) -> Result<(u32, u32, u32), Error> {
+        self.decoder.append(row, item)?;
+        Ok(self.places.get(row).copied().unwrap_or_default())
+    }
+}

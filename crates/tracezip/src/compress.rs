@@ -1,0 +1,435 @@
+//! The sender's side of a session: requests in, frames out.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use millrace_wire::Signal;
+use zstd::zstd_safe::{self, CCtx, CParameter};
+
+use crate::coder::Writer;
+use crate::dictionary::Lookup;
+use crate::frame::{Header, Mode, Parts};
+use crate::hash::{quick, xxh64};
+use crate::ids::MessageIds;
+use crate::limits::{DEPTH, Limits};
+use crate::schema::Message;
+use crate::shape::Step;
+use crate::signature::{OPAQUE, Parsed};
+use crate::tables::{Before, Tables};
+use crate::text::{Deflater, TEXT, WHOLE};
+use crate::values::{self, Found, Means, Places};
+
+/// Level of plain frames.
+const PLAIN_LEVEL: i32 = 3;
+/// A frame may be this much larger than plain zstd: what a first frame defines pays later.
+const LARGER_BYTES_MAX: usize = 48;
+/// Every so many frames the size of a plain frame is found out, to know what there is to be better than.
+const SAMPLE_FRAMES: u64 = 64;
+/// Frames that shapes may lose in a row before they rest.
+const LOST_FRAMES_MAX: u32 = 16;
+/// Frames that they rest then.
+const REST_FRAMES: u64 = 4096;
+
+/// What the session carries by shapes; anything else goes into its zstd stream.
+const BY_SHAPES: [Signal; 1] = [Signal::Traces];
+
+/// Makes frames of requests.
+#[derive(Debug)]
+pub struct Compressor {
+    limits: Limits,
+    session: u64,
+    sequence: u64,
+    chain: u32,
+    sender: Sender,
+    whole: Deflater,
+    /// Bytes of a plain frame for each 1024 bytes of a request, as last seen.
+    plain_rate: u64,
+    sampled: u64,
+    lost: u32,
+    rest_until: u64,
+    frames: u64,
+    by_shapes: [bool; 4],
+}
+
+/// What has no part in what both sides remember.
+#[derive(Debug)]
+struct Sender {
+    tables: Tables,
+    signatures: Signatures,
+    lookup: Lookup,
+    writer: Writer,
+    raw: Vec<u8>,
+    text: Vec<u8>,
+    deflater: Deflater,
+    places: Places,
+    unused: Found,
+}
+
+impl Compressor {
+    /// A session of this number, which its sender draws at random and never uses again.
+    #[must_use]
+    pub fn new(limits: Limits, session: u64) -> Self {
+        let limits = limits.clamped();
+        Self {
+            limits,
+            session,
+            sequence: 0,
+            chain: 0,
+            sender: Sender::new(limits),
+            whole: Deflater::new(WHOLE),
+            plain_rate: 0,
+            sampled: 0,
+            lost: 0,
+            rest_until: 0,
+            frames: 0,
+            by_shapes: Signal::ALL.map(|signal| BY_SHAPES.contains(&signal)),
+        }
+    }
+
+    /// The number of the session.
+    #[must_use]
+    pub fn session(&self) -> u64 {
+        self.session
+    }
+
+    /// Whether requests of a signal are taken apart by shapes, where that is possible.
+    pub fn use_shapes(&mut self, signal: Signal, yes: bool) {
+        if let Some(slot) = self.by_shapes.get_mut(signal as usize) {
+            *slot = yes;
+        }
+    }
+
+    /// Begins a new session under a new number.
+    pub fn reset(&mut self, session: u64) {
+        self.session = session;
+        (self.sequence, self.chain) = (0, 0);
+        self.sender = Sender::new(self.limits);
+        self.whole = Deflater::new(WHOLE);
+    }
+
+    /// Makes a frame of a request. `None` only if zstd gets no memory.
+    pub fn compress(&mut self, signal: Signal, request: &[u8]) -> Option<Vec<u8>> {
+        self.frames += 1;
+        if request.len() > self.limits.request_bytes {
+            return plain_frame(signal, request);
+        }
+        let mode = if self.frames > self.rest_until && self.fits(signal, request) {
+            Mode::Shapes
+        } else {
+            Mode::Stream
+        };
+        let header = Header {
+            mode,
+            signal,
+            request_length: request.len(),
+            hash: xxh64(request, 0),
+            session: self.session,
+            sequence: self.sequence,
+            chain: self.chain,
+        };
+        let mut frame = Vec::with_capacity(request.len() / 8 + 256);
+        header.write(&mut frame);
+        let body = match mode {
+            Mode::Shapes => self.sender.body(signal, request, &mut frame),
+            _ => self.whole.push(request, &mut frame),
+        };
+        if body.is_none() {
+            self.renew();
+            return plain_frame(signal, request);
+        }
+        self.sequence += 1;
+        self.chain = next_chain(self.chain, header.hash);
+        self.compared(signal, request, frame)
+    }
+
+    /// Whether shapes exist for the signal, and the request is made of fields as every writer makes them.
+    fn fits(&self, signal: Signal, request: &[u8]) -> bool {
+        let Some(root) = Message::of_signal(signal) else {
+            return false;
+        };
+        let mut parsed = Parsed::default();
+        parsed.read(root, request, false);
+        self.by_shapes.get(signal as usize) == Some(&true)
+            && parsed.signature.get(1) != Some(&OPAQUE)
+    }
+
+    /// The frame, or a plain one in its place if that is much smaller; the session then begins anew, for its memory holds
+    /// what the receiver will never see.
+    fn compared(&mut self, signal: Signal, request: &[u8], frame: Vec<u8>) -> Option<Vec<u8>> {
+        let expected = request.len() as u64 * self.plain_rate >> 10;
+        let is_doubtful = frame.len() as u64 * 4 > expected * 3 && frame.len() > 64;
+        if !is_doubtful && self.frames < self.sampled + SAMPLE_FRAMES {
+            return Some(frame);
+        }
+        let plain = plain_frame(signal, request)?;
+        self.sampled = self.frames;
+        self.plain_rate = ((plain.len() as u64) << 10) / (request.len() as u64).max(1);
+        if frame.len() <= plain.len() + LARGER_BYTES_MAX {
+            self.lost = 0;
+            return Some(frame);
+        }
+        self.lost += 1;
+        if self.lost >= LOST_FRAMES_MAX {
+            self.lost = 0;
+            self.rest_until = self.frames + REST_FRAMES;
+        }
+        self.renew();
+        Some(plain)
+    }
+
+    /// Begins a new session whose number nobody can guess who does not know the old one.
+    fn renew(&mut self) {
+        self.reset(xxh64(&self.session.to_le_bytes(), self.sequence));
+    }
+
+    /// Bytes held, about: tables, models and the windows of zstd.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        let sender = &self.sender;
+        sender.tables.held()
+            + sender.lookup.held()
+            + sender.signatures.held()
+            + sender.deflater.held()
+            + self.whole.held()
+    }
+
+    /// A hash of what the session remembers; that of the receiver is the same after the same frames.
+    #[must_use]
+    pub fn digest(&self) -> u64 {
+        self.sender.tables.digest()
+    }
+
+    /// Shapes, paths' nodes left, and signature bytes: for whoever watches a session grow.
+    #[must_use]
+    pub fn shape_count(&self) -> usize {
+        self.sender.tables.shapes.len()
+    }
+}
+
+/// The hash of all frames so far.
+pub(crate) fn next_chain(chain: u32, hash: u64) -> u32 {
+    xxh64(&hash.to_le_bytes(), u64::from(chain)) as u32
+}
+
+impl Sender {
+    fn new(limits: Limits) -> Self {
+        Self {
+            tables: Tables::new(limits, true),
+            signatures: Signatures::default(),
+            lookup: Lookup::default(),
+            writer: Writer::default(),
+            raw: Vec::new(),
+            text: Vec::new(),
+            deflater: Deflater::new(TEXT),
+            places: Places::default(),
+            unused: Found::default(),
+        }
+    }
+
+    fn body(&mut self, signal: Signal, request: &[u8], frame: &mut Vec<u8>) -> Option<()> {
+        self.writer.clear();
+        self.raw.clear();
+        self.text.clear();
+        let mut levels: [Parsed<'_>; DEPTH] = Default::default();
+        let root = Message::of_signal(signal)?;
+        self.message(root, request, Before::Nothing, 0, &mut levels)?;
+        let mut symbols = Vec::new();
+        let bits = self.writer.finish(&mut symbols);
+        let mut text = Vec::new();
+        if !self.text.is_empty() {
+            self.deflater.push(&self.text, &mut text)?;
+        }
+        let parts = Parts {
+            symbols: &symbols,
+            bits,
+            raw: &self.raw,
+            text_length: self.text.len(),
+            text: &text,
+        };
+        parts.write(frame);
+        Some(())
+    }
+
+    /// Codes a message and all that is in it; its shape and its last time.
+    fn message<'a>(
+        &mut self,
+        kind: Message,
+        bytes: &'a [u8],
+        before: Before,
+        known_time: u64,
+        levels: &mut [Parsed<'a>],
+    ) -> Option<(usize, u64)> {
+        let (parsed, inner) = levels.split_first_mut()?;
+        parsed.read(kind, bytes, self.tables.is_crowded());
+        let number = self.shape(kind, bytes, before, parsed)?;
+        let known_time = if kind.is_item() {
+            self.tables.time
+        } else {
+            known_time
+        };
+        let last_time = self.own(number, parsed, known_time)?;
+        if kind.is_item() {
+            self.tables.time = last_time;
+        }
+        if parsed.children.is_empty() {
+            return Some((number, last_time));
+        }
+        let first_time = parsed.times.first().copied().unwrap_or(known_time);
+        let mut children = parsed.children.iter();
+        let mut run = 0;
+        for step in 0..self.tables.shapes.get(number)?.steps.len() {
+            let shape = self.tables.shapes.get_mut(number)?;
+            let Some(Step::Children { message, .. }) = shape.steps.get(step).copied() else {
+                continue;
+            };
+            let count = *parsed.runs.get(run)?;
+            shape
+                .runs
+                .get_mut(run)?
+                .code_number(&mut self.writer, count as u64);
+            let mut before = Before::Parent(number, run);
+            let mut time = first_time;
+            for child in children.by_ref().take(count) {
+                let (shape, last) = self.message(message, child, before, time, inner)?;
+                (before, time) = (Before::Sibling(shape), last);
+            }
+            run += 1;
+        }
+        Some((number, last_time))
+    }
+
+    /// Codes which shape a message has, with its signature if it is new.
+    fn shape<'a>(
+        &mut self,
+        kind: Message,
+        bytes: &'a [u8],
+        before: Before,
+        parsed: &mut Parsed<'a>,
+    ) -> Option<usize> {
+        let mut known = self.signatures.find(&parsed.signature);
+        if known.is_none() && !self.tables.has_room(parsed.signature.len()) {
+            parsed.give_up(kind, bytes);
+            known = self.signatures.find(&parsed.signature);
+        }
+        if let Some(shape) = self.tables.code_shape(&mut self.writer, before, known)? {
+            return Some(shape);
+        }
+        let length = parsed.signature.len() as u64;
+        self.tables
+            .signature_length
+            .code_number(&mut self.writer, length);
+        self.text.extend_from_slice(&parsed.signature);
+        let number = self.tables.add_shape(kind, &parsed.signature, before)?;
+        self.signatures.add(&parsed.signature, number);
+        Some(number)
+    }
+
+    /// Codes times, ids and values of a message; its last time.
+    fn own(&mut self, number: usize, parsed: &Parsed<'_>, known_time: u64) -> Option<u64> {
+        let Tables {
+            shapes,
+            dictionary,
+            ids,
+            budget,
+            ..
+        } = &mut self.tables;
+        let shape = shapes.get_mut(number)?;
+        let mut known = known_time;
+        for (models, time) in shape.times.iter_mut().zip(&parsed.times).rev() {
+            known = models.code(&mut self.writer, *time, known);
+        }
+        if shape.has_ids {
+            let own = MessageIds {
+                trace: parsed.trace_id.copied(),
+                span: parsed.span_id,
+                parent: parsed.parent_id,
+            };
+            ids.code(&mut self.writer, &mut self.raw, &mut shape.ids, own)?;
+        }
+        if !shape.slots.is_empty() {
+            let mut means = Means {
+                coder: &mut self.writer,
+                raw: &mut self.raw,
+                text: &mut self.text,
+                dictionary,
+                budget,
+            };
+            let lookup = Some(&mut self.lookup);
+            values::code(
+                &mut means,
+                shape,
+                &parsed.values,
+                lookup,
+                &mut self.unused,
+                &mut self.places,
+            )?;
+        }
+        Some(parsed.times.last().copied().unwrap_or(known_time))
+    }
+}
+
+/// From signatures to shapes.
+#[derive(Debug, Default)]
+struct Signatures {
+    known: Vec<Box<[u8]>>,
+    by_hash: HashMap<u64, usize, BuildHasherDefault<Hashed>>,
+}
+
+impl Signatures {
+    fn find(&self, signature: &[u8]) -> Option<usize> {
+        let shape = *self.by_hash.get(&quick(signature, 0))?;
+        (self.known.get(shape)?.as_ref() == signature).then_some(shape)
+    }
+
+    fn add(&mut self, signature: &[u8], shape: usize) {
+        debug_assert_eq!(self.known.len(), shape);
+        self.known.push(signature.into());
+        self.by_hash.insert(quick(signature, 0), shape);
+    }
+
+    fn held(&self) -> usize {
+        self.known.iter().map(|known| known.len() + 40).sum()
+    }
+}
+
+/// The hasher of what is a hash already.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0 = quick(bytes, self.0);
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+/// A frame that needs no session. Its compressor is not kept: such frames are rare, and it is larger than all else.
+fn plain_frame(signal: Signal, request: &[u8]) -> Option<Vec<u8>> {
+    let mut context = CCtx::try_create()?;
+    context.set_parameter(CParameter::ChecksumFlag(true)).ok()?;
+    context
+        .set_parameter(CParameter::CompressionLevel(PLAIN_LEVEL))
+        .ok()?;
+    let header = Header {
+        mode: Mode::Plain,
+        signal,
+        request_length: request.len(),
+        hash: 0,
+        session: 0,
+        sequence: 0,
+        chain: 0,
+    };
+    let mut body = Vec::with_capacity(zstd_safe::compress_bound(request.len()));
+    context.compress2(&mut body, request).ok()?;
+    let mut frame = Vec::with_capacity(body.len() + 16);
+    header.write(&mut frame);
+    frame.extend_from_slice(&body);
+    Some(frame)
+}

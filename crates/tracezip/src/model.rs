@@ -1,0 +1,238 @@
+//! How likely each symbol is in one place of a message, learned from what stood there before.
+//!
+//! A model begins empty: whatever comes is "another one", which costs nothing as long as nothing else is known. What has been
+//! seen is counted; the parts of the scale are dealt out anew after 1, 2, 4 … symbols, so that a model learns fast and costs
+//! little when it knows. Sender and receiver count alike, so that no table of frequencies ever travels.
+
+use crate::coder::{Code, SCALE, SCALE_BITS};
+
+/// What one occurrence counts.
+const STEP: u16 = 32;
+/// Counts are halved above this sum, so that a model forgets: the last thousand symbols or so matter.
+const SUM_MAX: u32 = 32_768;
+/// Symbols that one model knows; what is rarer is "another one".
+const ENTRIES_MAX: usize = 64;
+/// Symbols between two dealings at most.
+const INTERVAL_MAX: u8 = 32;
+
+/// A symbol of a model and its part of the scale.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Entry {
+    pub(crate) symbol: u16,
+    pub(crate) start: u16,
+    pub(crate) size: u16,
+    count: u16,
+}
+
+impl Entry {
+    /// The symbol that stands for all that are not known.
+    pub(crate) const OTHER: u16 = u16::MAX;
+}
+
+/// An adaptive model of symbols below [`Entry::OTHER`].
+#[derive(Clone, Debug, Hash)]
+pub(crate) struct Model {
+    entries: Vec<Entry>,
+    interval: u8,
+    pending: u8,
+}
+
+impl Default for Model {
+    fn default() -> Self {
+        Self {
+            entries: vec![Entry {
+                symbol: Entry::OTHER,
+                start: 0,
+                size: SCALE as u16,
+                count: STEP / 2,
+            }],
+            interval: 1,
+            pending: 1,
+        }
+    }
+}
+
+impl Model {
+    /// Codes a symbol that the model may know. `None`: it is another one, which must be coded in another way.
+    #[inline]
+    pub(crate) fn code<C: Code>(&mut self, coder: &mut C, symbol: Option<u16>) -> Option<u16> {
+        let index = coder.pick(&self.entries, symbol.unwrap_or(Entry::OTHER));
+        let entry = self.entries.get_mut(index)?;
+        entry.count += STEP;
+        let (symbol, count) = (entry.symbol, entry.count);
+        // What is frequent moves to where it is found first.
+        if let Some(before) = index.checked_sub(1)
+            && self.entries.get(before).is_some_and(|e| e.count < count)
+        {
+            self.entries.swap(before, index);
+        }
+        self.pending -= 1;
+        if self.pending == 0 {
+            self.deal();
+        }
+        (symbol != Entry::OTHER).then_some(symbol)
+    }
+
+    /// Codes one of a small fixed set: what is not known yet travels as plain bits and is learned.
+    #[inline]
+    pub(crate) fn code_of<C: Code>(&mut self, coder: &mut C, symbol: u16, bits: u32) -> u16 {
+        if let Some(symbol) = self.code(coder, Some(symbol)) {
+            return symbol;
+        }
+        let symbol = coder.bits(u64::from(symbol), bits) as u16;
+        self.learn(symbol);
+        symbol
+    }
+
+    /// Codes a number: its magnitude by the model, the rest as plain bits.
+    #[inline]
+    pub(crate) fn code_number<C: Code>(&mut self, coder: &mut C, value: u64) -> u64 {
+        let class = self.code_of(coder, class_of(value), CLASS_BITS);
+        let (low, bits) = class_range(class);
+        if bits == 0 {
+            return low;
+        }
+        low.wrapping_add(coder.bits(value.wrapping_sub(low), bits))
+    }
+
+    /// Adds a symbol, if there is room for it.
+    pub(crate) fn learn(&mut self, symbol: u16) {
+        if self.entries.len() >= ENTRIES_MAX
+            || self.entries.iter().any(|entry| entry.symbol == symbol)
+        {
+            return;
+        }
+        self.entries.push(Entry {
+            symbol,
+            start: 0,
+            size: 0,
+            count: STEP,
+        });
+        self.interval = 1.max(self.interval / 2);
+        self.deal();
+    }
+
+    /// Bytes held.
+    pub(crate) fn held(&self) -> usize {
+        self.entries.capacity() * size_of::<Entry>() + size_of::<Self>()
+    }
+
+    /// Gives each symbol its part of the scale: at least 1, the rest by its count.
+    fn deal(&mut self) {
+        let mut sum: u32 = self
+            .entries
+            .iter()
+            .map(|entry| u32::from(entry.count))
+            .sum();
+        if sum > SUM_MAX {
+            for entry in &mut self.entries {
+                entry.count /= 2;
+            }
+            self.entries
+                .retain(|entry| entry.count >= STEP / 2 || entry.symbol == Entry::OTHER);
+            sum = self
+                .entries
+                .iter()
+                .map(|entry| u32::from(entry.count))
+                .sum();
+        }
+        let spare = SCALE - self.entries.len() as u32;
+        let rate = (spare << (31 - SCALE_BITS)) / sum.max(1);
+        let mut given = 0;
+        for entry in &mut self.entries {
+            let size = 1 + (u32::from(entry.count) * rate >> (31 - SCALE_BITS));
+            entry.size = size as u16;
+            given += size;
+        }
+        if let Some(first) = self.entries.first_mut() {
+            first.size += (SCALE - given) as u16;
+        }
+        let mut start = 0;
+        for entry in &mut self.entries {
+            entry.start = start;
+            start = start.wrapping_add(entry.size);
+        }
+        self.interval = INTERVAL_MAX.min(self.interval * 2);
+        self.pending = self.interval;
+    }
+}
+
+/// Bits of a class that is not known yet.
+const CLASS_BITS: u32 = 8;
+/// Numbers below this are classes of their own.
+const EXACT: u64 = 16;
+const EXACT_BITS: u32 = 4;
+
+/// The class of a number: itself when it is small, else its highest bit and the one below.
+#[inline]
+fn class_of(value: u64) -> u16 {
+    if value < EXACT {
+        return value as u16;
+    }
+    let highest = 63 - value.leading_zeros();
+    let half = (value >> (highest - 1)) & 1;
+    (EXACT as u32 + (highest - EXACT_BITS) * 2 + half as u32) as u16
+}
+
+/// The lowest number of a class, and how many bits tell the others from it.
+#[inline]
+fn class_range(class: u16) -> (u64, u32) {
+    let class = u64::from(class);
+    if class < EXACT {
+        return (class, 0);
+    }
+    let above = class - EXACT;
+    let highest = (EXACT_BITS + (above / 2) as u32).min(63);
+    ((2 + above % 2) << (highest - 1), highest - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coder::{Reader, Writer};
+
+    fn numbers() -> Vec<u64> {
+        let mut numbers: Vec<u64> = (0..64)
+            .flat_map(|bit| [1u64 << bit, (1 << bit) - 1, 3 << bit >> 1])
+            .collect();
+        numbers.extend([u64::MAX, 0, 15, 16, 17]);
+        let mut state = 7u64;
+        numbers.extend((0..5000).map(|_| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            state >> 33 >> (state % 31)
+        }));
+        numbers
+    }
+
+    #[test]
+    fn every_number_comes_back_and_nothing_is_left() {
+        let mut writer = Writer::default();
+        let mut model = Model::default();
+        for number in numbers() {
+            model.code_number(&mut writer, number);
+        }
+        let mut symbols = Vec::new();
+        let bits = writer.finish(&mut symbols).to_vec();
+        let mut reader = Reader::new(&symbols, &bits).unwrap();
+        let mut twin = Model::default();
+        for number in numbers() {
+            assert_eq!(twin.code_number(&mut reader, 0), number);
+        }
+        assert!(reader.is_finished());
+        assert_eq!(format!("{model:?}"), format!("{twin:?}"));
+    }
+
+    #[test]
+    fn a_symbol_that_always_comes_costs_next_to_nothing() {
+        let mut writer = Writer::default();
+        let mut model = Model::default();
+        for _ in 0..10_000 {
+            model.code_of(&mut writer, 3, 4);
+        }
+        let mut symbols = Vec::new();
+        let bits = writer.finish(&mut symbols).len();
+        assert!(symbols.len() + bits < 60, "{} bytes", symbols.len() + bits);
+    }
+}

@@ -1,0 +1,356 @@
+"""The embedded store: telemetry in Parquet files, SQL over them, and every trace back as it came.
+
+A gateway with the exporter `store` writes; :class:`Store` reads, in any process and while the gateway writes::
+
+    from millrace.store import Store
+
+    store = Store("telemetry")
+    for row in store.sql("SELECT service_name, count(*) AS spans FROM spans GROUP BY ALL").rows():
+        print(row)
+
+Needs DuckDB: `pip install 'millrace[store]'`. The views that SQL sees are described in docs/store.md.
+"""
+
+import os
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from millrace._native import TraceIndex, check_store_file
+from millrace.errors import StoreError
+from millrace.store.catalogue import SIGNALS, File, Signal, check_format, look, overlapping, removed
+from millrace.store.result import Result
+from millrace.store.search import Search, candidates, summaries
+from millrace.store.views import VIEWS, source
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["File", "Result", "Search", "Store"]
+
+_FRESH_S = 0.5
+"""A look at the directory is not older than this when a query begins."""
+_ROWS_MAX = 1_000_000
+"""Rows of an answer: more would be a way to fill the memory of the process."""
+_MEMORY = "512MiB"
+_ATTEMPTS = 4
+"""A query is begun anew when a file goes while it is being read: merged, or removed by retention."""
+_TRACE_SPAN_NS = 3_600 * 10**9
+"""Spans of a trace that was found are looked for so far before and after the span that was found."""
+
+
+class Store:
+    """A store, open for reading.
+
+    Threads may share one: queries run at the same time.
+
+    Args:
+        path: The directory.
+        memory_limit: What all queries together may use, as DuckDB writes sizes.
+        threads: How many threads a query may use; all cores by default.
+
+    Raises:
+        millrace.errors.StoreError: The directory is no store, or of a newer format, or DuckDB is not installed.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], *, memory_limit: str = _MEMORY, threads: int | None = None
+    ) -> None:
+        self.path = Path(path).absolute()
+        check_format(self.path)
+        self._connection = _connect(self.path, memory_limit, threads)
+        self._lock = threading.RLock()
+        self._files: dict[Signal, list[File]] = {signal: [] for signal in SIGNALS}
+        self._skipped: dict[str, str] = {}
+        self._checked: set[str] = set()
+        self._looked_at = 0.0
+        self._trace_index = TraceIndex()
+        self._log_index = TraceIndex()
+        self.refresh()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the memory of queries; nothing else is held."""
+        self._connection.close()
+
+    def refresh(self) -> None:
+        """Look for new files. `sql`, `trace` and `search` do it by themselves twice a second.
+
+        A file that is no Parquet file or is cut off is skipped; `stats` names it.
+        """
+        with self._lock:
+            self._looked_at = time.monotonic()
+            changed = False
+            for signal in SIGNALS:
+                files = [file for file in look(self.path, signal) if self._is_whole(file.path)]
+                changed |= files != self._files[signal]
+                self._files[signal] = files
+            if changed or not self._checked:
+                self._declare()
+
+    def _is_whole(self, path: str) -> bool:
+        """Whether the file begins and ends as a Parquet file does, which one that was cut off does not."""
+        if path in self._checked:
+            return path not in self._skipped
+        try:
+            with Path(path).open("rb") as file:
+                head = file.read(4)
+                file.seek(-4, os.SEEK_END)
+                tail = file.read(4)
+        except FileNotFoundError:
+            return False  # gone since the look
+        except OSError as error:
+            self._skipped[path] = f"it cannot be read: {error}"
+        else:
+            if (head, tail) != (b"PAR1", b"PAR1"):
+                self._skipped[path] = "it is no Parquet file, or it is cut off"
+        self._checked.add(path)
+        return path not in self._skipped
+
+    def _declare(self) -> None:
+        """Tell DuckDB what the views are made of now."""
+        present = {file.path for signal in SIGNALS for file in self._files[signal]}
+        self._checked &= present | self._skipped.keys()
+        self._trace_index.keep(self._paths("traces"))
+        self._log_index.keep(self._paths("logs"))
+        sources = {signal: source(signal, self._paths(signal)) for signal in SIGNALS}
+        cursor = self._connection.cursor()
+        for name, (_, query) in VIEWS.items():
+            cursor.execute(f"CREATE OR REPLACE VIEW {name} AS {query.format(**sources)}")
+        cursor.close()
+
+    def _paths(self, signal: Signal, start: int | None = None, end: int | None = None) -> list[str]:
+        return [file.path for file in overlapping(self._files[signal], start, end)]
+
+    def _refresh_if_old(self) -> None:
+        if time.monotonic() - self._looked_at > _FRESH_S:
+            self.refresh()
+
+    def sql(
+        self,
+        query: str,
+        parameters: Sequence[object] | Mapping[str, object] | None = None,
+        *,
+        timeout_s: float = 30.0,
+    ) -> Result:
+        """Answer a query over the views `spans`, `span_events`, `span_links`, `logs`, `metric_points`, `resources`.
+
+        Args:
+            query: One SELECT, in DuckDB's SQL; `?` or `$name` stand for parameters.
+            parameters: Their values.
+            timeout_s: How long it may take.
+
+        Raises:
+            millrace.errors.StoreError: It is not SQL, is not a SELECT, takes too long, needs more memory than allowed
+                or answers with more than a million rows.
+        """
+        self._check_statement(query)
+        return self._retrying(lambda: self._run(query, parameters, timeout_s))
+
+    def _check_statement(self, query: str) -> None:
+        import duckdb  # noqa: PLC0415 - optional, and loaded with the connection
+
+        try:
+            statements = self._connection.extract_statements(query)
+        except duckdb.Error as error:
+            raise StoreError(_sentence(error)) from error
+        if len(statements) != 1:
+            raise StoreError(f"expected one statement, got {len(statements)}")
+        kind = statements[0].type
+        if kind not in {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}:
+            raise StoreError(f"a store is only read: expected SELECT, got {kind.name}")
+
+    def _run(self, query: str, parameters: Any, timeout_s: float) -> Result:  # noqa: ANN401 - whatever DuckDB takes
+        import duckdb  # noqa: PLC0415 - as above
+
+        cursor = self._connection.cursor()
+        timer = threading.Timer(timeout_s, cursor.interrupt)
+        timer.start()
+        try:
+            cursor.execute(query, parameters)
+            rows = cursor.fetchmany(_ROWS_MAX + 1)
+            described = cursor.description or []
+        except duckdb.InterruptException as error:
+            raise StoreError(f"the query took longer than {timeout_s:g} s, which is all it may take") from error
+        except duckdb.OutOfMemoryException as error:
+            raise StoreError(f"the query needs more memory than it may use: {_sentence(error)}") from error
+        finally:
+            timer.cancel()
+            cursor.close()
+        if len(rows) > _ROWS_MAX:
+            raise StoreError(f"the answer has more than {_ROWS_MAX:,} rows: add LIMIT, or aggregate")
+        return Result([name for name, *_ in described], [str(kind) for _, kind, *_ in described], rows)
+
+    def _retrying(self, work: Callable[[], Result]) -> Result:
+        """Do it again when files went meanwhile, and without those that turn out to be damaged."""
+        import duckdb  # noqa: PLC0415 - as above
+
+        self._refresh_if_old()
+        for attempt in range(_ATTEMPTS):
+            try:
+                return work()
+            except (duckdb.IOException, duckdb.InvalidInputException, duckdb.InternalException) as error:
+                self.refresh()
+                found = attempt > 0 and self._find_damaged()
+                if attempt == _ATTEMPTS - 1 or (attempt > 0 and not found):
+                    raise StoreError(_sentence(error)) from error
+            except duckdb.Error as error:
+                raise StoreError(_sentence(error)) from error
+        raise AssertionError("the last attempt returns or raises")
+
+    def _find_damaged(self) -> bool:
+        """Read every file to its end; skip from now on those that cannot be read. Only after a query has failed."""
+        found = False
+        for signal in SIGNALS:
+            for file in list(self._files[signal]):
+                try:
+                    check_store_file(signal, file.path)
+                except StoreError as error:
+                    if Path(file.path).exists():
+                        self._skipped[file.path] = str(error)
+                        found = True
+        if found:
+            self.refresh()
+            with self._lock:
+                self._declare()
+        return found
+
+    def trace(self, trace_id: str) -> bytes | None:
+        """Return all spans of a trace as an OTLP request, exactly as they came; `None` if there are none.
+
+        Args:
+            trace_id: Its id in hexadecimal digits.
+        """
+        return self._find(self._trace_index, "traces", trace_id)
+
+    def trace_logs(self, trace_id: str) -> bytes | None:
+        """Return all log records of a trace as an OTLP request, exactly as they came; `None` if there are none."""
+        return self._find(self._log_index, "logs", trace_id)
+
+    def _find(self, index: TraceIndex, signal: Signal, trace_id: str) -> bytes | None:
+        self._refresh_if_old()
+        request: bytes | None = None
+        for _ in range(_ATTEMPTS):
+            request, skipped = index.find(signal, self._paths(signal), trace_id.lower())
+            damaged = {path: reason for path, reason in skipped if Path(path).exists()}
+            self._skipped.update(damaged)
+            if len(damaged) == len(skipped):
+                break
+            self.refresh()  # files went meanwhile: merged, most likely, into one that is there now
+        return request
+
+    def search(self, search: Search | None = None, *, timeout_s: float = 30.0) -> list[dict[str, Any]]:
+        """Return summaries of the traces that are wanted, best first.
+
+        Each has `trace_id`, `service` and `name` of its root, `start_time_unix_nano`, `duration_ns`, `spans`, `errors`
+        and `services`, a list of `name`, `spans` and `errors`. Of a trace that lasts longer than an hour, only the
+        spans within an hour of those that were searched for are counted.
+
+        Raises:
+            millrace.errors.StoreError: It takes too long, or needs more memory than allowed.
+        """
+        search = search or Search()
+
+        def find() -> Result:
+            paths = self._paths("traces", search.start, search.end)
+            spans = source("traces", paths)
+            return self._run(*candidates(search, spans, source("traces", self._paths("traces"))), timeout_s)
+
+        found = self._retrying(find).tuples()
+        if not found:
+            return []
+        first = min(row[1] for row in found) - _TRACE_SPAN_NS
+        last = max(row[2] for row in found) + _TRACE_SPAN_NS
+        ids = [row[0] for row in found]
+
+        def summarise() -> Result:
+            return self._run(*summaries(ids, source("traces", self._paths("traces", first, last))), timeout_s)
+
+        by_id = {row[0]: row for row in self._retrying(summarise).tuples()}
+        return [_summary(by_id[trace_id]) for trace_id in ids if trace_id in by_id]
+
+    def stats(self) -> dict[str, Any]:
+        """Return what the store holds.
+
+        `signals` has `rows`, `files`, `bytes`, `oldest_unix_nano` and `newest_unix_nano` of each signal; `files`,
+        `bytes`, `oldest_unix_nano` and `newest_unix_nano` are of all; `removed` is what retention has removed so far,
+        exactly; `skipped` names the files that cannot be read, with the reason.
+        """
+        self._refresh_if_old()
+        signals: dict[str, dict[str, Any]] = {}
+        for signal in SIGNALS:
+            files = self._files[signal]
+            signals[signal] = {
+                "rows": sum(file.rows for file in files),
+                "files": len(files),
+                "bytes": sum(_size(file.path) for file in files),
+                "oldest_unix_nano": min((file.first for file in files), default=None),
+                "newest_unix_nano": max((file.last for file in files), default=None),
+            }
+        oldest = [kept["oldest_unix_nano"] for kept in signals.values() if kept["files"]]
+        newest = [kept["newest_unix_nano"] for kept in signals.values() if kept["files"]]
+        return {
+            "path": str(self.path),
+            "signals": signals,
+            "files": sum(kept["files"] for kept in signals.values()),
+            "bytes": sum(kept["bytes"] for kept in signals.values()),
+            "oldest_unix_nano": min(oldest, default=None),
+            "newest_unix_nano": max(newest, default=None),
+            "removed": removed(self.path),
+            "skipped": {path: reason for path, reason in self._skipped.items() if Path(path).exists()},
+        }
+
+
+def _connect(path: Path, memory_limit: str, threads: int | None) -> "duckdb.DuckDBPyConnection":
+    try:
+        import duckdb  # noqa: PLC0415 - optional, and heavy
+    except ImportError as error:
+        raise StoreError("the store needs DuckDB: pip install 'millrace[store]'") from error
+    connection = duckdb.connect()
+    connection.execute(f"SET memory_limit = '{memory_limit}'")
+    if threads is not None:
+        connection.execute(f"SET threads = {threads:d}")
+    # No query reads or writes anything but the files of this store.
+    connection.execute("SET autoinstall_known_extensions = false")
+    connection.execute("SET autoload_known_extensions = false")
+    connection.execute("SET temp_directory = ''")
+    connection.execute("SET allowed_directories = [$path]", {"path": f"{path}/"})
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+    return connection
+
+
+def _summary(row: tuple[Any, ...]) -> dict[str, Any]:
+    trace_id, service, name, start, finish, spans, errors, services = row
+    return {
+        "trace_id": trace_id,
+        "service": service,
+        "name": name,
+        "start_time_unix_nano": start,
+        "duration_ns": max(finish - start, 0),
+        "spans": spans,
+        "errors": errors,
+        "services": services,
+    }
+
+
+def _size(path: str) -> int:
+    try:
+        return Path(path).stat().st_size
+    except FileNotFoundError:
+        return 0
+
+
+def _sentence(error: Exception) -> str:
+    """The part of DuckDB's message that is for people; after it come traces of its own stack."""
+    return str(error).split("\n\nStack Trace", 1)[0].strip()

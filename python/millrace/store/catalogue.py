@@ -1,0 +1,94 @@
+"""The files of a store, by what their names say.
+
+The names are written by the exporter (`crates/pipeline/src/exporters/store/directory.rs`, which also says what they
+mean). A look is one listing of each directory; nothing is opened.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeAlias
+
+from millrace.errors import StoreError
+
+__all__ = ["FORMAT", "SIGNALS", "File", "Signal", "check_format", "look", "overlapping", "removed"]
+
+Signal: TypeAlias = Literal["traces", "logs", "metrics"]
+SIGNALS: tuple[Signal, ...] = ("traces", "logs", "metrics")
+
+FORMAT = "millrace store 1"
+
+_SUFFIX = ".parquet"
+_NUMBERS = 5
+
+
+class File(NamedTuple):
+    """One file of a store."""
+
+    path: str
+    first: int
+    """The least time in it, in nanoseconds since 1970: of spans their start."""
+    last: int
+    """The greatest time in it."""
+    rows: int
+    from_number: int
+    """Its place in the sequence of all files of its signal: merged files take the places of those they were made of."""
+    to_number: int
+
+
+def check_format(path: Path) -> None:
+    """Raise `StoreError` unless `path` holds a store that this version reads."""
+    name = path / "FORMAT"
+    try:
+        text = name.read_text(encoding="utf-8").strip()
+    except FileNotFoundError:
+        message = f"{path} is not a store: it has no file FORMAT"
+        raise StoreError(f"{message}; a gateway with the exporter `store` and this path makes one") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise StoreError(f"{name} cannot be read: {error}") from error
+    if text != FORMAT:
+        message = f"{name} says {text[:60]!r}, and this version reads {FORMAT!r}"
+        raise StoreError(f"{message}: use the version of millrace that wrote it")
+
+
+def look(path: Path, signal: Signal) -> list[File]:
+    """Return the files of a signal that count, in their sequence."""
+    folder = path / signal
+    try:
+        names = os.listdir(folder)  # noqa: PTH208 - a thousand names, twice a second
+    except FileNotFoundError:
+        return []
+    files = sorted(
+        (file for name in names if (file := _parse(folder, name))), key=lambda file: (file.from_number, -file.to_number)
+    )
+    kept: list[File] = []
+    for file in files:
+        if not kept or file.to_number > kept[-1].to_number:  # else it is a part of that one
+            kept.append(file)
+    return kept
+
+
+def _parse(folder: Path, name: str) -> File | None:
+    stem = name.removesuffix(_SUFFIX)
+    numbers = stem.split("-")
+    if stem == name or len(numbers) != _NUMBERS or not all(number.isascii() and number.isdigit() for number in numbers):
+        return None
+    return File(f"{folder}/{name}", *map(int, numbers))
+
+
+def overlapping(files: Iterable[File], start: int | None, end: int | None) -> list[File]:
+    """Return the files with items between two times, both inclusive."""
+    return [file for file in files if (end is None or file.first <= end) and (start is None or file.last >= start)]
+
+
+def removed(path: Path) -> dict[str, dict[str, int]]:
+    """Return how many files, rows and bytes retention has removed so far, by signal."""
+    try:
+        counts = json.loads((path / "removed.json").read_bytes())["removed"]
+    except FileNotFoundError:
+        counts = {}
+    except (OSError, ValueError, KeyError) as error:
+        raise StoreError(f"{path / 'removed.json'} cannot be read: {error}") from error
+    nothing = {"files": 0, "rows": 0, "bytes": 0}
+    return {signal: {**nothing, **counts.get(signal, {})} for signal in SIGNALS}

@@ -1,0 +1,50 @@
+"""The live tail: what arrives is shown to everyone who watches, once."""
+
+import json
+import time
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from millrace.api import application, live
+from tests.api import shop
+from tests.api.conftest import serving
+from tests.api.memory_store import MemoryStore
+
+
+def events_of(answer: httpx.Response) -> Iterator[dict[str, object]]:
+    for line in answer.iter_lines():
+        if line.startswith("data: "):
+            yield json.loads(line.removeprefix("data: "))
+
+
+def now_span(span_id: str) -> dict[str, object]:
+    ago = (time.time_ns() - shop.BEGIN) // shop.MS
+    return shop.span("cd" * 16, span_id, "", f"live {span_id}", ago - 10, ago)
+
+
+def send(store: MemoryStore, span_id: str) -> None:
+    store.add("traces", shop.wrapped("live", "resourceSpans", "scopeSpans", "spans", [now_span(span_id)]))
+
+
+def test_a_trace_is_shown_when_it_arrives_and_again_when_it_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "LOOK_EVERY_S", 0.05)
+    store = MemoryStore()
+    send(store, "00000000000000c0")
+    with (
+        serving(application(store)) as url,
+        httpx.stream("GET", f"{url}/api/v1/live?signal=traces", timeout=30) as answer,
+    ):
+        events = events_of(answer)
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        send(store, "00000000000000c1")
+        found = next(events)
+        assert (found["trace_id"], found["spans"]) == ("cd" * 16, 2)
+
+
+def test_a_slow_watcher_is_told_how_much_it_missed() -> None:
+    watcher = live.Watcher()
+    for _ in range(live.WAITING_MAX + 7):
+        watcher.offer({})
+    assert watcher.dropped == 7
