@@ -12,22 +12,28 @@ mod attribute;
 mod attributes;
 mod buffer;
 mod clean;
+mod clock;
 mod codec;
 mod complaint;
 mod context;
 mod context_variable;
+mod direct;
 mod door;
 mod engine;
 mod error;
 mod gateway;
+mod held;
 mod load;
 mod log;
 mod metric;
 mod otlp;
+#[cfg_attr(Py_GIL_DISABLED, path = "unrecycled.rs")]
+mod recycled;
 mod resource;
 mod send;
 mod settings;
 mod store;
+mod text;
 mod trace;
 mod value;
 
@@ -73,4 +79,9 @@ mod _native {
         reason = "the name that Python gives to a version"
     )]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::trace::install_direct_methods(module.py())
+    }
 }
