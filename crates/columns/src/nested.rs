@@ -123,13 +123,14 @@ impl DataTypeOf for StructArray {
 #[derive(Default)]
 pub(crate) struct EventColumns {
     lists: Lists,
-    time: UInt64Builder,
+    offset: Int64Builder,
     name: StringBuilder,
     dropped_attributes: UInt32Builder,
 }
 
 impl EventColumns {
-    pub(crate) fn push(&mut self, events: &[&[u8]]) {
+    /// Adds the events of a span. Their times are kept as distances from its start, which take half of the space.
+    pub(crate) fn push(&mut self, start: u64, events: &[&[u8]]) {
         for event in events {
             let (mut time, mut name, mut dropped, mut is_odd) = (0, &[][..], 0, false);
             for field in Fields::new(event) {
@@ -141,7 +142,8 @@ impl EventColumns {
                     _ => is_odd = true,
                 }
             }
-            self.time.append_value(time);
+            self.offset
+                .append_value(time.wrapping_sub(start).cast_signed());
             self.name.append_value(text(name));
             append_count(&mut self.dropped_attributes, dropped);
             self.lists.push(event, 3, is_odd);
@@ -152,8 +154,8 @@ impl EventColumns {
     pub(crate) fn finish(&mut self) -> Result<(Field, ArrayRef), Error> {
         let members: Vec<(Field, ArrayRef)> = vec![
             (
-                Field::new("time_unix_nano", DataType::UInt64, false),
-                Arc::new(self.time.finish()),
+                Field::new("offset_ns", DataType::Int64, false),
+                Arc::new(self.offset.finish()),
             ),
             (
                 Field::new("name", DataType::Utf8, false),

@@ -1,5 +1,9 @@
 //! How each column is encoded and compressed.
 
+use std::collections::HashSet;
+
+use arrow_array::cast::AsArray as _;
+use arrow_array::{Array as _, RecordBatch};
 use millrace_wire::Signal;
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
@@ -18,9 +22,15 @@ const ENCODINGS: &[(&str, Encoding)] = &[
     ("time_unix_nano", Encoding::DELTA_BINARY_PACKED),
     ("observed_time_unix_nano", Encoding::DELTA_BINARY_PACKED),
     ("duration_ns", Encoding::BYTE_STREAM_SPLIT),
-    ("span_id", Encoding::DELTA_LENGTH_BYTE_ARRAY),
-    ("parent_span_id", Encoding::DELTA_LENGTH_BYTE_ARRAY),
+    ("events.list.element.offset_ns", Encoding::BYTE_STREAM_SPLIT),
 ];
+
+/// Random ids as text: zstd packs each digit into half a byte, and every level that looks for more finds less.
+const IDS: &[&str] = &["span_id", "parent_span_id"];
+const ID_LEVEL: i32 = 1;
+/// An attribute with text that hardly repeats is such an id, too: so many of so many values differ.
+const SAMPLE: usize = 1_024;
+const SAMPLE_DISTINCT: usize = 960;
 
 /// Ids that people look for.
 const BLOOM_FILTERED: &str = "trace_id";
@@ -30,6 +40,7 @@ pub(crate) fn of(
     signal: Signal,
     level: i32,
     schema: &SchemaDescriptor,
+    first: &RecordBatch,
 ) -> Result<WriterProperties, Error> {
     let mut builder = WriterProperties::builder()
         .set_created_by("millrace".to_owned())
@@ -41,7 +52,7 @@ pub(crate) fn of(
         .set_max_row_group_row_count(None)
         .set_statistics_enabled(EnabledStatistics::Chunk);
     for (name, encoding) in ENCODINGS {
-        let path = ColumnPath::from((*name).to_owned());
+        let path = ColumnPath::new(name.split('.').map(str::to_owned).collect());
         if !schema.columns().iter().any(|column| column.path() == &path) {
             continue;
         }
@@ -49,9 +60,47 @@ pub(crate) fn of(
             .set_column_dictionary_enabled(path.clone(), false)
             .set_column_encoding(path, *encoding);
     }
+    let id_level = Compression::ZSTD(ZstdLevel::try_new(ID_LEVEL)?);
+    let ids = IDS.iter().map(|name| ColumnPath::from((*name).to_owned()));
+    for path in ids.chain(ids_among_attributes(first)) {
+        builder = builder
+            .set_column_dictionary_enabled(path.clone(), false)
+            .set_column_encoding(path.clone(), Encoding::DELTA_LENGTH_BYTE_ARRAY)
+            .set_column_compression(path, id_level);
+    }
     if signal != Signal::Metrics {
         let path = ColumnPath::from(BLOOM_FILTERED.to_owned());
-        builder = builder.set_column_bloom_filter_enabled(path, true);
+        builder = builder
+            .set_column_compression(path.clone(), id_level)
+            .set_column_bloom_filter_enabled(path, true);
     }
     Ok(builder.build())
+}
+
+/// The columns of attributes whose values are text that hardly repeats, judged by the first of them.
+fn ids_among_attributes(batch: &RecordBatch) -> Vec<ColumnPath> {
+    let typed = batch
+        .column_by_name("attributes")
+        .and_then(|attributes| attributes.as_struct_opt()?.column_by_name("typed_value"))
+        .and_then(|typed| typed.as_struct_opt());
+    let Some(typed) = typed else {
+        return Vec::new();
+    };
+    let keys = typed.fields().iter().zip(typed.columns());
+    keys.filter(|(_, column)| hardly_repeats(column).unwrap_or_default())
+        .map(|(field, _)| {
+            let parts = ["attributes", "typed_value", field.name(), "typed_value"];
+            ColumnPath::new(parts.map(str::to_owned).to_vec())
+        })
+        .collect()
+}
+
+fn hardly_repeats(column: &arrow_array::ArrayRef) -> Option<bool> {
+    let column = column.as_struct_opt()?.column_by_name("typed_value")?;
+    let texts = column.as_string_opt::<i32>()?;
+    if texts.len() - texts.null_count() < SAMPLE {
+        return None;
+    }
+    let sample: HashSet<&str> = texts.iter().flatten().take(SAMPLE).collect();
+    Some(sample.len() >= SAMPLE_DISTINCT)
 }

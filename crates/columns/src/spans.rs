@@ -102,7 +102,7 @@ impl SpanColumns {
         }
         self.push_scalars(&span);
         self.attributes.push(&pairs);
-        self.events.push(&events);
+        self.events.push(span.start, &events);
         self.links.push(&links);
         if span.is_odd {
             self.otlp.append_value(row.item);

@@ -123,12 +123,9 @@ impl<W: Write + Send> FileWriter<W> {
         let batch = self.columns.finish(tables)?;
         self.rows = 0;
         self.open = match std::mem::replace(&mut self.open, Open::Broken) {
-            Open::Waiting(out) => Open::Writing(Box::new(open(
-                out,
-                &batch.schema(),
-                self.signal,
-                self.level,
-            )?)),
+            Open::Waiting(out) => {
+                Open::Writing(Box::new(open(out, &batch, self.signal, self.level)?))
+            }
             other => other,
         };
         if let Open::Writing(writer) = &mut self.open {
@@ -151,20 +148,17 @@ impl<W: Write + Send> FileWriter<W> {
 
 fn open<W: Write + Send>(
     out: W,
-    schema: &Arc<Schema>,
+    first: &RecordBatch,
     signal: Signal,
     level: i32,
 ) -> Result<ArrowWriter<W>, Error> {
-    let described = ArrowSchemaConverter::new().convert(schema)?;
+    let schema = first.schema();
+    let described = ArrowSchemaConverter::new().convert(&schema)?;
     let options = ArrowWriterOptions::new()
-        .with_properties(properties::of(signal, level, &described)?)
+        .with_properties(properties::of(signal, level, &described, first)?)
         .with_skip_arrow_metadata(true)
         .with_parquet_schema(with_variant(&described)?);
-    Ok(ArrowWriter::try_new_with_options(
-        out,
-        Arc::clone(schema),
-        options,
-    )?)
+    Ok(ArrowWriter::try_new_with_options(out, schema, options)?)
 }
 
 /// The same schema, with `attributes` declared to be a Variant.

@@ -21,7 +21,7 @@ _SHARED = {
 }
 _ATTRIBUTES = {"attributes": "VARIANT", "attributes_otlp": "BLOB"}
 _NESTED = "attributes MAP(VARCHAR, VARCHAR), attribute_types VARCHAR, otlp BLOB"
-_EVENT = f"time_unix_nano UBIGINT, name VARCHAR, dropped_attributes_count UINTEGER, {_NESTED}"
+_EVENT = f"offset_ns BIGINT, name VARCHAR, dropped_attributes_count UINTEGER, {_NESTED}"
 _LINK = (
     "trace_id VARCHAR, span_id VARCHAR, trace_state VARCHAR, flags UINTEGER, "
     f"dropped_attributes_count UINTEGER, {_NESTED}"
@@ -136,9 +136,10 @@ VIEWS: Mapping[str, tuple[tuple[Signal, ...], str]] = {
     ),
     "span_events": (
         ("traces",),
-        """SELECT trace_id, span_id, service_name, event.name AS name, event.time_unix_nano AS time_unix_nano,
-        event.attributes AS attributes FROM (SELECT trace_id, span_id, service_name, unnest(events) AS event
-        FROM {traces})""",
+        """SELECT trace_id, span_id, service_name, event.name AS name,
+        CAST((CAST(start_time_unix_nano AS HUGEINT) + event.offset_ns + 18446744073709551616) % 18446744073709551616
+        AS UBIGINT) AS time_unix_nano, event.attributes AS attributes
+        FROM (SELECT trace_id, span_id, service_name, start_time_unix_nano, unnest(events) AS event FROM {traces})""",
     ),
     "span_links": (
         ("traces",),

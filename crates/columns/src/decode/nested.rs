@@ -77,7 +77,7 @@ fn range(offsets: &[i32], at: usize) -> Range<usize> {
 /// Reads the column `events`.
 pub(crate) struct EventDecoder<'a> {
     lists: Lists<'a>,
-    time: &'a UInt64Array,
+    offset: &'a Int64Array,
     name: &'a StringArray,
     dropped: &'a UInt32Array,
     scratch: Vec<u8>,
@@ -87,7 +87,7 @@ impl<'a> EventDecoder<'a> {
     pub(crate) fn new(batch: &'a impl Named) -> Result<Self, Error> {
         let lists = Lists::new(batch, "events")?;
         Ok(Self {
-            time: lists.members.numbers::<UInt64Type>("time_unix_nano")?,
+            offset: lists.members.numbers::<Int64Type>("offset_ns")?,
             name: lists.members.text("name")?,
             dropped: lists
                 .members
@@ -100,6 +100,7 @@ impl<'a> EventDecoder<'a> {
     pub(crate) fn append(
         &mut self,
         row: usize,
+        start: u64,
         number: u32,
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
@@ -109,11 +110,9 @@ impl<'a> EventDecoder<'a> {
                 continue;
             }
             self.scratch.clear();
-            push_time(
-                &mut self.scratch,
-                1,
-                value_of(self.time, place).unwrap_or_default(),
-            );
+            let offset = value_of(self.offset, place).unwrap_or_default();
+            let time = start.wrapping_add(offset.cast_unsigned());
+            push_time(&mut self.scratch, 1, time);
             push_text(&mut self.scratch, 2, text_of(self.name, place));
             self.lists.append_attributes(place, 3, &mut self.scratch)?;
             let dropped = value_of(self.dropped, place).unwrap_or_default();

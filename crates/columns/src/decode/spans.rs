@@ -79,7 +79,7 @@ impl<'a> SpanDecoder<'a> {
         self.attributes.append(row, 9, out)?;
         let count = |column: &UInt32Array| u64::from(value_of(column, row).unwrap_or_default());
         push_count(out, 10, count(self.dropped_attributes));
-        self.events.append(row, 11, out)?;
+        self.events.append(row, start, 11, out)?;
         push_count(out, 12, count(self.dropped_events));
         self.links.append(row, 13, out)?;
         push_count(out, 14, count(self.dropped_links));

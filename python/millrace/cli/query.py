@@ -1,0 +1,61 @@
+"""Ask a store in SQL: traces, logs and metrics that a gateway keeps with the exporter `store`."""
+
+import argparse
+import json
+import sys
+
+from millrace.cli.arguments import Parser, add_color, add_json, duration_s
+from millrace.cli.codes import DONE
+from millrace.cli.terminal import clean, table
+
+HELP = "ask a store in SQL"
+
+_EPILOG = """\
+views: spans, span_events, span_links, logs, metric_points, resources; `DESCRIBE`-like: SELECT * FROM spans LIMIT 1
+
+examples:
+  millrace query --data telemetry "SELECT service_name, count(*) AS spans FROM spans GROUP BY ALL ORDER BY spans DESC"
+  millrace query --data telemetry "SELECT name, max(duration_ns) / 1e6 AS ms FROM spans GROUP BY ALL ORDER BY ms DESC"
+  millrace query --data telemetry --json "SELECT * FROM logs WHERE severity_number >= 17" | jq .body
+  echo "SELECT attributes['http.route'], count(*) FROM spans GROUP BY ALL" | millrace query --data telemetry -
+"""
+
+
+def configure(parser: Parser) -> None:
+    """Add the arguments."""
+    parser.add_argument(
+        "query", metavar="SQL", help="one SELECT, as DuckDB understands it; - reads it from standard input"
+    )
+    parser.add_argument("--data", metavar="DIR", required=True, help="the directory of the store")
+    parser.add_argument(
+        "--timeout", type=duration_s, default=30.0, help="how long it may take, such as 5s; 30s if not set"
+    )
+    add_json(parser)
+    add_color(parser)
+    parser.epilog = _EPILOG
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the answer: a table, or with `--json` a line for each row."""
+    from millrace.store import Store
+
+    query = sys.stdin.read() if arguments.query == "-" else arguments.query
+    with Store(arguments.data) as store:
+        result = store.sql(query, timeout_s=arguments.timeout)
+    if arguments.json:
+        for row in result.rows():
+            print(json.dumps(row, ensure_ascii=False, default=_as_json))
+    else:
+        print(table(result.columns, [[_as_text(value) for value in row] for row in result.tuples()]))
+    return DONE
+
+
+def _as_text(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return "" if value is None else clean(str(value))
+
+
+def _as_json(value: object) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,182 @@
+"""SQL and searches: while a gateway writes, within bounds, and on nothing but the store."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from millrace.errors import StoreError
+from millrace.store import Search, Store
+from tests.python.commands import millrace
+from tests.store.running import NOON, SECOND, Keeping, keeping, spans, trace_id
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Keeping]:
+    with keeping(tmp_path / "store") as gateway:
+        yield gateway
+
+
+@pytest.fixture
+def store(gateway: Keeping, tmp_path: Path) -> Store:
+    failed = spans(7, service="payment")
+    failed.resource_spans[0].scope_spans[0].spans[0].status.code = 2  # type: ignore[assignment]
+    for request in (spans(1, 2, 3, spans_each=2), failed):
+        assert gateway.send("traces", request) == 200
+    return Store(tmp_path / "store")
+
+
+def test_sql_sees_what_was_acknowledged_since_the_store_was_opened(gateway: Keeping, store: Store) -> None:
+    assert gateway.send("traces", spans(20)) == 200
+    store.refresh()
+
+    assert store.sql("SELECT count(*) AS n FROM spans").rows() == [{"n": 8}]
+
+
+def test_attributes_are_found_by_key_with_their_types(store: Store) -> None:
+    answer = store.sql(
+        "SELECT trace_id, attributes['number'] AS n FROM spans WHERE attributes['number'] > 2 ORDER BY n"
+    )
+
+    assert answer.rows() == [{"trace_id": trace_id(n).hex(), "n": n} for n in (3, 3, 7)]
+    assert store.sql("SELECT count(*) FROM spans WHERE attributes['absent'] IS NULL").tuples() == [(7,)]
+
+
+def test_an_attribute_may_have_another_type_in_every_file(gateway: Keeping, store: Store) -> None:
+    request = spans(30)
+    span = request.resource_spans[0].scope_spans[0].spans[0]
+    span.attributes[0].value.string_value = "thirty"
+    assert gateway.send("traces", request) == 200
+    store.refresh()
+
+    answer = store.sql("SELECT CAST(attributes['number'] AS VARCHAR) AS text, count(*) FROM spans GROUP BY ALL")
+    assert dict(answer.tuples()) == {"1": 2, "2": 2, "3": 2, "7": 1, "thirty": 1}
+
+
+def test_a_search_finds_traces_by_each_of_its_conditions(store: Store) -> None:
+    def found(**conditions: object) -> list[str]:
+        return [trace["trace_id"] for trace in store.search(Search(**conditions))]  # type: ignore[arg-type]
+
+    ids = {number: trace_id(number).hex() for number in (1, 2, 3, 7)}
+    assert found() == [ids[7], ids[3], ids[2], ids[1]]
+    assert found(order="slowest", limit=2) == [ids[7], ids[3]]
+    assert found(limit=2, offset=2) == [ids[2], ids[1]]
+    assert found(service="payment") == [ids[7]]
+    assert found(operation="operation 2") == [ids[2]]
+    assert found(status="error") == [ids[7]]
+    assert found(attributes={"number": "3"}) == [ids[3]]
+    assert found(attributes={"service.name": "payment"}) == [ids[7]]
+    assert found(min_duration_ns=4_000_000, max_duration_ns=4_000_000) == [ids[3]]
+    assert found(start=NOON + 2 * SECOND, end=NOON + 3 * SECOND) == [ids[3], ids[2]]
+    assert found(text="ATION 2") == [ids[2]]
+    assert found(text="%") == []
+
+
+def test_a_summary_tells_of_the_whole_trace(store: Store) -> None:
+    (summary,) = store.search(Search(attributes={"number": "3"}))
+
+    assert summary == {
+        "trace_id": trace_id(3).hex(),
+        "service": "shop",
+        "name": "operation 0",
+        "start_time_unix_nano": NOON + 3 * SECOND,
+        "duration_ns": 4_000_001,
+        "spans": 2,
+        "errors": 0,
+        "services": [{"name": "shop", "spans": 2, "errors": 0}],
+    }
+
+
+def test_logs_points_and_resources_are_there_for_sql(gateway: Keeping, store: Store) -> None:
+    logs = ExportLogsServiceRequest()
+    record = logs.resource_logs.add(schema_url="schema").scope_logs.add().log_records.add(time_unix_nano=5)
+    record.body.kvlist_value.values.add(key="a").value.int_value = 1
+    metrics = ExportMetricsServiceRequest()
+    metric = metrics.resource_metrics.add().scope_metrics.add().metrics.add(name="requests", unit="1")
+    metric.sum.is_monotonic = True
+    metric.sum.data_points.add(as_int=4, time_unix_nano=9)
+    assert (gateway.send("logs", logs), gateway.send("metrics", metrics)) == (200, 200)
+    store.refresh()
+
+    assert store.sql("SELECT body, is_body_json, time_unix_nano FROM logs").tuples() == [('{"a":1}', True, 5)]
+    points = store.sql("SELECT name, type, value, is_monotonic, temporality FROM metric_points").tuples()
+    assert points == [("requests", "sum", 4.0, True, "UNSPECIFIED")]
+    names = store.sql("SELECT service_name, attributes['service.name'] FROM resources ORDER BY ALL").tuples()
+    assert names == [("", None), ("", None), ("payment", "payment"), ("shop", "shop")]
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("DROP VIEW spans", "only read"),
+        ("COPY (SELECT 1) TO '/tmp/never.csv'", "only read"),
+        ("SELECT 1; SELECT 2", "one statement"),
+        ("SELECT * FROM read_csv('/etc/passwd')", "Permission"),
+        ("SELECT nothing FROM spans", "nothing"),
+        ("SELEKT", "syntax"),
+        ("SELECT * FROM range(1000001)", "more than 1,000,000 rows"),
+        ("SELECT count(*) FROM range(1000000000000)", "longer than 0.5 s"),
+        ("SELECT count(DISTINCT i) FROM range(1000000000) t(i)", "more memory"),
+    ],
+)
+def test_a_query_that_a_store_does_not_answer_is_refused_in_a_sentence(
+    gateway: Keeping, tmp_path: Path, query: str, sentence: str
+) -> None:
+    assert gateway.send("traces", spans(1)) == 200
+    store = Store(tmp_path / "store", memory_limit="64MiB")
+    timeout_s = 30.0 if "memory" in sentence else 0.5
+
+    with pytest.raises(StoreError, match=sentence):
+        store.sql(query, timeout_s=timeout_s)
+
+    assert store.sql("SELECT count(*) FROM spans").tuples() == [(1,)]
+
+
+def test_parameters_stand_for_values(store: Store) -> None:
+    answer = store.sql("SELECT count(*) FROM spans WHERE service_name = ?", ["payment"])
+
+    assert answer.tuples() == [(1,)]
+
+
+def test_a_directory_without_a_store_is_told_from_one(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="is not a store"):
+        Store(tmp_path)
+
+
+def test_without_duckdb_the_error_says_what_to_install(store: Store, tmp_path: Path) -> None:
+    program = f"""
+import sys
+sys.modules["duckdb"] = None
+import millrace.store
+try:
+    millrace.store.Store({str(tmp_path / "store")!r})
+except millrace.store.StoreError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "the store needs DuckDB: pip install 'millrace[store]'\n"
+    assert store.stats()["files"] > 0
+
+
+def test_the_command_prints_a_table_or_lines_of_json(store: Store, tmp_path: Path) -> None:
+    query = "SELECT service_name, count(*) AS spans FROM spans GROUP BY ALL ORDER BY spans"
+    table = millrace("query", "--data", tmp_path / "store", query)
+    lines = millrace("query", "--data", tmp_path / "store", "--json", "-", stdin=query.encode())
+
+    assert (table.code, lines.code) == (0, 0), table.err + lines.err
+    assert [line.split() for line in table.out.splitlines()] == [
+        ["service_name", "spans"],
+        ["payment", "1"],
+        ["shop", "6"],
+    ]
+    assert [json.loads(line) for line in lines.out.splitlines()] == [
+        {"service_name": "payment", "spans": 1},
+        {"service_name": "shop", "spans": 6},
+    ]
+    assert store.stats()["signals"]["traces"]["rows"] == 7
