@@ -11,13 +11,16 @@ VIEWER := $(shell find viewer -name node_modules -prune -o -type f -print)
 RUST := Cargo.toml Cargo.lock rust-toolchain.toml $(shell find crates -name '*.rs' -o -name Cargo.toml)
 PATHS := python tests examples benchmarks scripts
 
-.PHONY: help demo test upstream lint format build wheel bench fuzz coverage clean
+.PHONY: help demo serve test upstream lint format build wheel bench fuzz coverage clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
-demo: $(DONE)/native $(DONE)/viewer $(DONE)/demo ## build, start a gateway, send it a small shop's telemetry, and show that all of it arrived
+demo: $(DONE)/native $(DONE)/viewer $(DONE)/demo ## build, keep the telemetry of a small shop, and show what the store tells about it
 	@$(BIN)/python -m examples.demo
+
+serve: $(DONE)/native $(DONE)/viewer ## show the demo's store on http://127.0.0.1:4319, and keep what else is sent
+	@$(BIN)/millrace serve --data target/demo/store
 
 test: $(DONE)/native $(DONE)/viewer $(DONE)/test ## build and run every test
 	cargo test --workspace --exclude millrace-python
@@ -37,6 +40,7 @@ lint: $(DONE)/native $(DONE)/lint $(NODE_MODULES) ## format check, clippy, ruff,
 	cargo deny --log-level warn check bans licenses sources
 	$(BIN)/python scripts/generate_schema.py --check
 	$(BIN)/python scripts/document_variables.py --check
+	$(BIN)/python scripts/document_api.py --check
 	npm --prefix viewer run --silent check
 
 format: $(DONE)/lint $(NODE_MODULES) ## format Rust, Python and the viewer, and repair what the linter can
@@ -78,7 +82,7 @@ $(DONE)/build $(DONE)/demo $(DONE)/test $(DONE)/upstream $(DONE)/lint $(DONE)/be
 	@touch $@
 
 $(DONE)/native: $(RUST) $(DONE)/build
-	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin develop --release --extras store
 	@touch $@
 
 # Marks itself as done when the page was built: without Node.js it says what is missing, and everything else goes on.

@@ -1,4 +1,4 @@
-"""The shop's front: products and orders in SQLite, payment by a call to another service; no telemetry code at all."""
+"""The shop's front: orders in SQLite, payment by a call, packing by a queue; no telemetry code at all."""
 
 import logging
 import os
@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager, contextmanager
 import httpx
 from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel
+
+from examples.shop.warehouse import pack
 
 log = logging.getLogger("shop.storefront")
 log.setLevel(logging.INFO)
@@ -59,7 +61,7 @@ def products() -> dict[str, int]:
 
 @app.post("/orders")
 def order(wanted: Order) -> dict[str, int]:
-    """Price an order, have it paid, keep it."""
+    """Price an order, have it paid, keep it, and have it packed."""
     with database() as db:
         row = db.execute("SELECT price FROM product WHERE name = ?", (wanted.product,)).fetchone()
         if row is None:
@@ -72,6 +74,7 @@ def order(wanted: Order) -> dict[str, int]:
             raise HTTPException(402, "payment declined")
         answer.raise_for_status()
         db.execute("INSERT INTO orders VALUES (?, ?, ?)", (wanted.product, wanted.quantity, total))
+    pack.delay(wanted.product, wanted.quantity)
     log.info("sold %d %s for %d", wanted.quantity, wanted.product, total)
     return {"total": total}
 

@@ -11,8 +11,8 @@ import pytest
 import uvicorn
 
 from millrace.api import application
-from tests.api import shop
-from tests.api.memory_store import MemoryStore
+from millrace.store import Store
+from tests.api.keeping import keep_shop
 
 
 class AnnouncingServer(uvicorn.Server):
@@ -39,20 +39,14 @@ def serving(app: Any) -> Iterator[str]:  # noqa: ANN401 - an ASGI application
             thread.join()
 
 
-def shop_store() -> MemoryStore:
-    store = MemoryStore()
-    for signal in ("traces", "logs", "metrics"):
-        for request in getattr(shop, signal)():
-            store.add(signal, request)
-    return store
+@pytest.fixture(scope="session")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    folder = tmp_path_factory.mktemp("store")
+    keep_shop(folder)
+    return Store(folder)
 
 
 @pytest.fixture(scope="session")
-def store() -> MemoryStore:
-    return shop_store()
-
-
-@pytest.fixture(scope="session")
-def client(store: MemoryStore) -> Iterator[httpx.Client]:
+def client(store: Store) -> Iterator[httpx.Client]:
     with serving(application(store)) as url, httpx.Client(base_url=url, timeout=30) as client:
         yield client

@@ -3,14 +3,16 @@
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
 from millrace.api import application, live
+from millrace.store import Store
 from tests.api import shop
 from tests.api.conftest import serving
-from tests.api.memory_store import MemoryStore
+from tests.api.keeping import Keeper, keeping
 
 
 def events_of(answer: httpx.Response) -> Iterator[dict[str, object]]:
@@ -24,22 +26,26 @@ def now_span(span_id: str) -> dict[str, object]:
     return shop.span("cd" * 16, span_id, "", f"live {span_id}", ago - 10, ago)
 
 
-def send(store: MemoryStore, span_id: str) -> None:
-    store.add("traces", shop.wrapped("live", "resourceSpans", "scopeSpans", "spans", [now_span(span_id)]))
+def send(keeper: Keeper, span_id: str) -> None:
+    keeper.send("traces", shop.wrapped("live", "resourceSpans", "scopeSpans", "spans", [now_span(span_id)]))
 
 
-def test_a_trace_is_shown_when_it_arrives_and_again_when_it_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trace_is_shown_when_it_arrives_and_again_when_it_grows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(live, "LOOK_EVERY_S", 0.05)
-    store = MemoryStore()
-    send(store, "00000000000000c0")
     with (
-        serving(application(store)) as url,
+        keeping(tmp_path) as keeper,
+        serving(application(Store(tmp_path))) as url,
         httpx.stream("GET", f"{url}/api/v1/live?signal=traces", timeout=30) as answer,
     ):
         events = events_of(answer)
         assert answer.headers["content-type"].startswith("text/event-stream")
-        send(store, "00000000000000c1")
+        send(keeper, "00000000000000c0")
+        first = next(events)
+        send(keeper, "00000000000000c1")
         found = next(events)
+        assert (first["trace_id"], first["spans"]) == ("cd" * 16, 1)
         assert (found["trace_id"], found["spans"]) == ("cd" * 16, 2)
 
 

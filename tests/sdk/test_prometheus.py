@@ -18,7 +18,11 @@ from prometheus_client.parser import text_string_to_metric_families as classic_f
 from millrace.sdk.metrics import AlwaysOnExemplarFilter, MeterProvider
 from millrace.sdk.metrics.prometheus import PrometheusMetricReader
 from millrace.sdk.metrics.prometheus.names import metric_name, unit_word
-from millrace.sdk.metrics.view import ExponentialBucketHistogramAggregation, View
+from millrace.sdk.metrics.view import (
+    ExplicitBucketHistogramAggregation,
+    ExponentialBucketHistogramAggregation,
+    View,
+)
 from millrace.sdk.resources import Resource
 from millrace.sdk.trace import TracerProvider
 
@@ -224,6 +228,17 @@ def test_an_exponential_histogram_is_left_out_and_said(
 
     assert "sizes_of_orders" not in page(reader)
     assert "no exponential histograms" in caplog.text
+
+
+def test_a_histogram_of_what_may_be_negative_has_no_sum(reader: PrometheusMetricReader) -> None:
+    view = View(instrument_name="balance", aggregation=ExplicitBucketHistogramAggregation([-10, 0, 10]))
+    meters(reader, views=[view]).get_meter("shop").create_up_down_counter("balance").add(-3)
+
+    for families in (open_metrics_families(page(reader, OPEN)), classic_families(page(reader))):
+        (balance,) = [family for family in families if family.name == "balance"]
+        found = {sample.labels.get("le", sample.name): sample.value for sample in balance.samples}
+        assert (found["-10.0"], found["0.0"], found["+Inf"]) == (0, 1, 1)
+        assert "balance_sum" not in found
 
 
 def test_what_a_reader_leaves_out_and_adds() -> None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +20,14 @@ STATIC = Path(__file__).parents[2] / "python/millrace/api/static"
 POLICY = "default-src 'self'; style-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'"
 """What the real server sends, and the stricter of the two where they differ."""
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+HUGE = "e" * 32
+"""The id of a trace that is made when it is first asked for."""
 Query = dict[str, list[str]]
+
+
+@cache
+def _huge() -> Trace:
+    return nasty.huge(time.time_ns())
 
 
 @dataclass
@@ -149,8 +157,8 @@ class Answers:
 
     def find(self, trace_id: str) -> Trace:
         """One trace; `KeyError` when there is none."""
-        if trace_id == "e" * 32 and trace_id not in self._all.hidden:
-            self._all.hidden[trace_id] = nasty.huge(self._all.now)
+        if trace_id == HUGE:
+            return _huge()
         known = {trace.trace_id: trace for trace in self._all.traces} | self._all.hidden
         return known[trace_id]
 
@@ -279,7 +287,8 @@ class Server(ThreadingHTTPServer):
         self.stopping = Event()
         self.telemetry = telemetry
         self.answers = Answers(telemetry)
-        self._columns: dict[str, bytes] = {}
+        kept = getattr(self, "_columns", {})
+        self._columns: dict[str, bytes] = {id_: body for id_, body in kept.items() if id_ == HUGE}
 
     @property
     def url(self) -> str:

@@ -1,4 +1,4 @@
-"""A browser for the tests of the page: the Chromium of the system, driven by Playwright, over a backend of known data."""
+"""A browser for the tests of the page: the system's Chromium, driven by Playwright, over a backend of known data."""
 
 import os
 import shutil

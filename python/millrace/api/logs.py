@@ -31,8 +31,8 @@ async def find_logs(
             ORDER BY {TIME} {_ORDERS[order]}, service_name, trace_id, span_id, body LIMIT {limit} OFFSET {skip}
         )
         SELECT page.time_unix_nano, page.observed_time_unix_nano, severity_number, severity_text, body, is_body_json,
-            event_name, page.service_name AS service, trace_id, span_id, page.attributes::JSON::VARCHAR AS attributes, scope_name,
-            resources.attributes::JSON::VARCHAR AS resource
+            event_name, page.service_name AS service, trace_id, span_id, scope_name,
+            page.attributes::JSON::VARCHAR AS attributes, resources.attributes::JSON::VARCHAR AS resource
         FROM page LEFT JOIN resources ON page.resource_id = resources.resource_id
         ORDER BY {TIME} {_ORDERS[order]}, page.service_name, trace_id, span_id, body
         """,

@@ -52,7 +52,9 @@ class Queries:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _sql(self, query: str, parameters: Sequence[Any], running: "_Running") -> Answer:
-        return self.source.sql(query, list(parameters) or None, timeout_s=self.timeout_s, on_start=running.begin)
+        found = self.source.sql(query, list(parameters) or None, timeout_s=self.timeout_s, on_start=running.begin)
+        running.begin(_nothing)
+        return found
 
     async def _interruptible(self, work: Callable[["_Running"], _T]) -> _T:
         if self._pending >= THREADS + WAITING_MAX:
@@ -65,6 +67,10 @@ class Queries:
         finally:
             self._pending -= 1
             running.end()  # after an answer it means nothing; when the task was cancelled, it ends the query
+
+
+def _nothing() -> None:
+    """What is left to interrupt when a query has ended."""
 
 
 class _Running:

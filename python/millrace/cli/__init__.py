@@ -11,31 +11,42 @@ from typing import NoReturn
 
 from millrace.cli import (
     bench,
+    compare,
     completion,
     config,
     convert,
+    export,
     gen,
+    import_,
     inspect,
+    logs,
     query,
     run,
     send,
     serve,
     sink,
+    tail,
+    trace,
     version,
 )
 from millrace.cli.arguments import Parser
-from millrace.cli.codes import DONE, FAILED, INTERRUPTED, PIPE_CLOSED
+from millrace.cli.codes import DONE, FAILED, INTERRUPTED, PIPE_CLOSED, UNREACHABLE
 from millrace.cli.terminal import Terminal
-from millrace.errors import ConfigError, MillraceError
+from millrace.errors import ConfigError, MillraceError, UnreachableError
 
 __all__ = ["COMMANDS", "build_parser", "main"]
 
-COMMANDS = (run, serve, send, gen, sink, bench, query, inspect, convert, config, version, completion)
+COMMANDS = (
+    run, serve, query, trace, logs, tail, compare, export, import_, send, gen, sink, bench, inspect, convert, config,
+    version, completion,
+)  # fmt: skip
 """In the order of `millrace --help`."""
 
 _EPILOG = """\
 examples:
   millrace run -- uvicorn app:app             run a program with OpenTelemetry
+  millrace serve                              keep what programs send, and show it: http://127.0.0.1:4319
+  millrace trace search --status error        search it in the terminal
   millrace serve --config gateway.yaml        run a gateway
   millrace gen --rate 1000 --duration 10s     send it telemetry, and report what became of it
   millrace inspect received.jsonl             look into a file
@@ -49,11 +60,13 @@ names them.
 
 def build_parser() -> Parser:
     """Return the parser of the whole command line."""
-    parser = Parser(prog="millrace", description="Record and move OpenTelemetry telemetry.", epilog=_EPILOG)
+    parser = Parser(
+        prog="millrace", description="Record, move, keep and look at OpenTelemetry telemetry.", epilog=_EPILOG
+    )
     parser.add_argument("--version", action=_PrintVersion, nargs=0, help="print the version")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     for command in COMMANDS:
-        name = command.__name__.rpartition(".")[2]
+        name = command.__name__.rpartition(".")[2].rstrip("_")  # `import` is a word of Python's
         command.configure(verbs.add_parser(name, help=command.HELP, description=command.__doc__))
     return parser
 
@@ -73,7 +86,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if isinstance(error, BrokenPipeError):
             return _close_stdout()
         Terminal(arguments.color).error(str(error))
-        return FAILED
+        return UNREACHABLE if isinstance(error, UnreachableError) else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     return code

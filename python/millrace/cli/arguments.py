@@ -8,10 +8,10 @@ from typing import Any, NoReturn
 
 from millrace.cli.codes import USAGE
 
-__all__ = ["Parser", "add_color", "add_json", "add_set", "count_of", "duration_s", "header"]
+__all__ = ["Parser", "add_color", "add_json", "add_set", "count_of", "duration_s", "header", "size_mib"]
 
-_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ms|us|s|m|h)")
-_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3_600.0}
+_DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ms|us|s|m|h|d)")
+_SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -51,6 +51,13 @@ class Parser(argparse.ArgumentParser):
         action.required = False
         return action
 
+    def parse_known_args(self, *arguments: Any, **settings: Any) -> Any:  # noqa: ANN401 - whatever argparse takes
+        """Refuse what is unknown where it was given: the help of that command is the one to read."""
+        namespace, unknown = super().parse_known_args(*arguments, **settings)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return namespace, unknown
+
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line and where the help is."""
         self.exit(USAGE, f"error: {message}\n  hint: {self.prog} --help\n")
@@ -87,7 +94,7 @@ def duration_s(text: str) -> float:
     """Read a duration such as `10s` or `1m30s`; a bare number is in seconds."""
     units = _DURATION.findall(text)
     if units and "".join(units) == text:
-        return sum(float(unit.rstrip("umsh")) * _SECONDS[unit.lstrip(".0123456789")] for unit in units)
+        return sum(float(unit.rstrip("umshd")) * _SECONDS[unit.lstrip(".0123456789")] for unit in units)
     try:
         seconds = float(text)
     except ValueError:
@@ -95,6 +102,15 @@ def duration_s(text: str) -> float:
     if not 0 <= seconds < float("inf"):
         raise argparse.ArgumentTypeError(f"expected a duration such as 500ms, 10s or 1m30s, got {text!r}")
     return seconds
+
+
+def size_mib(text: str) -> int:
+    """Read a size such as `512MiB` or `2GiB`, in mebibytes."""
+    number, unit = text[:-3], text[-3:]
+    factor = {"MiB": 1, "GiB": 1_024, "TiB": 1_048_576}.get(unit)
+    if factor is None or not (number.isascii() and number.isdigit()) or number == "0":
+        raise argparse.ArgumentTypeError(f"expected a size such as 512MiB or 2GiB, got {text!r}")
+    return int(number) * factor
 
 
 def count_of(text: str) -> int:

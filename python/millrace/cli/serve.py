@@ -1,4 +1,7 @@
-"""Run a gateway: receive OTLP, process it, send it on, until it is told to stop.
+"""Run a server: receive telemetry, keep it, show it; or, with a configuration file, a gateway that sends it on.
+
+Without --config it listens for OTLP over gRPC and HTTP, keeps everything in --data, and serves the page and the query
+APIs on --ui. Where another one keeps the same folder already, it says so and shows what arrives there.
 
 The first SIGTERM or SIGINT (Ctrl-C) ends it gracefully: no request is taken any more, what is held is delivered within
 service.shutdown_timeout, and a table says what became of everything. A second signal ends it at once.
@@ -6,22 +9,28 @@ service.shutdown_timeout, and a table says what became of everything. A second s
 
 import argparse
 
-from millrace.cli.arguments import Parser, add_color, add_json, add_set
+from millrace.cli.arguments import Parser, add_color, add_json, add_set, duration_s, size_mib
 from millrace.cli.codes import DONE, INTERRUPTED
+from millrace.cli.data_folder import add_data
 from millrace.cli.terminal import Terminal, table
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from signal import Signals
     from typing import Any
 
     from millrace.gateway import Gateway, StopReport
     from millrace.gateway.config import Configuration
 
-HELP = "run a gateway"
+HELP = "receive, keep and show telemetry, or run a gateway"
 
 _EPILOG = """\
 examples:
+  millrace serve                              page at http://127.0.0.1:4319, OTLP on ports 4317 (gRPC) and 4318 (HTTP)
+  millrace serve --data ./telemetry --ui 127.0.0.1:8000 --max-age 7d --max-size 2GiB
+  millrace serve --ui 0.0.0.0:4319            for others, too: the address that is printed has a token
   millrace serve --config gateway.yaml
   millrace serve --config gateway.yaml --workers 4
   millrace serve --config gateway.yaml --set exporters.otlp.endpoint=localhost:14317 --set service.budget_mib=64
@@ -36,7 +45,16 @@ the smallest configuration:
 
 def configure(parser: Parser) -> None:
     """Add the arguments."""
-    parser.add_argument("--config", "-c", required=True, metavar="FILE", help="YAML, or JSON when it ends in .json")
+    parser.add_argument("--config", "-c", metavar="FILE", help="run this gateway: YAML, or JSON when it ends in .json")
+    add_data(parser)
+    parser.add_argument("--grpc", default="127.0.0.1:4317", metavar="ADDR", help="for OTLP over gRPC (127.0.0.1:4317)")
+    parser.add_argument("--http", default="127.0.0.1:4318", metavar="ADDR", help="for OTLP over HTTP (127.0.0.1:4318)")
+    parser.add_argument("--ui", default="127.0.0.1:4319", metavar="ADDR", help="for page and APIs (127.0.0.1:4319)")
+    parser.add_argument("--allow-host", action="append", default=[], metavar="NAME", help="a name to be asked by")
+    parser.add_argument("--token", metavar="TOKEN", help="what others must know (made up when --ui is reachable)")
+    parser.add_argument("--open", action="store_true", help="open the page in a browser")
+    parser.add_argument("--max-age", type=duration_s, metavar="TIME", help="remove what is older than this, such as 7d")
+    parser.add_argument("--max-size", type=size_mib, metavar="SIZE", help="keep at most so much, such as 2GiB")
     add_set(parser)
     parser.add_argument("--workers", type=int, metavar="N", help="threads, instead of service.workers")
     parser.add_argument("--quiet", "-q", action="store_true", help="do not say what goes where")
@@ -48,14 +66,30 @@ def configure(parser: Parser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run it."""
-    import signal
+    if arguments.config is None:
+        from millrace.cli.server import serve
 
-    from millrace import _native
-    from millrace.gateway import Gateway
+        return serve(arguments)
     from millrace.gateway.config import load
 
     terminal = Terminal(arguments.color)
     configuration = load(arguments.config, overrides=arguments.overrides)
+    return run_gateway(configuration, arguments, terminal)
+
+
+def run_gateway(
+    configuration: "Configuration",
+    arguments: argparse.Namespace,
+    terminal: Terminal,
+    beside: "Callable[[Gateway], AbstractContextManager[None]] | None" = None,
+) -> int:
+    """Run a gateway until a signal ends it, with something beside it that ends after it."""
+    import signal
+    from contextlib import nullcontext
+
+    from millrace import _native
+    from millrace.gateway import Gateway
+
     for problem in configuration.warnings:
         terminal.warn(str(problem))
     if arguments.workers is not None:
@@ -67,12 +101,13 @@ def run(arguments: argparse.Namespace) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     _native.keep_freed_memory()
     gateway = Gateway(configuration).start()
-    if not arguments.quiet:
-        _introduce(gateway, configuration, terminal)
-    number = signal.sigwait(signals)
-    if not arguments.quiet:
-        terminal.say(f"{signal.Signals(number).name}: stopping; once more to stop at once")
-    report = _stop(gateway, signals)
+    with beside(gateway) if beside else nullcontext():
+        if not arguments.quiet:
+            _introduce(gateway, configuration, terminal)
+        number = signal.sigwait(signals)
+        if not arguments.quiet:
+            terminal.say(f"{signal.Signals(number).name}: stopping; once more to stop at once")
+        report = _stop(gateway, signals)
     if arguments.json:
         import json
 

@@ -14,12 +14,13 @@ Needs DuckDB: `pip install 'millrace[store]'`. The views that SQL sees are descr
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from millrace._native import TraceIndex, check_store_file
+from millrace._native import TraceIndex, check_store_file, read_store_file
 from millrace.errors import StoreError
 from millrace.store.catalogue import SIGNALS, File, Signal, check_format, look, overlapping, removed
 from millrace.store.result import Result
@@ -158,6 +159,7 @@ class Store:
         parameters: Sequence[object] | Mapping[str, object] | None = None,
         *,
         timeout_s: float = 30.0,
+        on_start: Callable[[Callable[[], object]], object] | None = None,
     ) -> Result:
         """Answer a query over the views `spans`, `span_events`, `span_links`, `logs`, `metric_points`, `resources`.
 
@@ -165,13 +167,14 @@ class Store:
             query: One SELECT, in DuckDB's SQL; `?` or `$name` stand for parameters.
             parameters: Their values.
             timeout_s: How long it may take.
+            on_start: Is given what ends the query, before it begins. Another thread may call that at any time.
 
         Raises:
             millrace.errors.StoreError: It is not SQL, is not a SELECT, takes too long, needs more memory than allowed
                 or answers with more than a million rows.
         """
         self._check_statement(query)
-        return self._retrying(lambda: self._run(query, parameters, timeout_s))
+        return self._retrying(lambda: self._run(query, parameters, timeout_s, on_start))
 
     def _check_statement(self, query: str) -> None:
         import duckdb  # noqa: PLC0415 - optional, and loaded with the connection
@@ -186,17 +189,35 @@ class Store:
         if kind not in {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN}:
             raise StoreError(f"a store is only read: expected SELECT, got {kind.name}")
 
-    def _run(self, query: str, parameters: Any, timeout_s: float) -> Result:  # noqa: ANN401 - whatever DuckDB takes
+    def _run(
+        self,
+        query: str,
+        parameters: Any,  # noqa: ANN401 - whatever DuckDB takes
+        timeout_s: float,
+        on_start: Callable[[Callable[[], object]], object] | None = None,
+    ) -> Result:
         import duckdb  # noqa: PLC0415 - as above
 
         cursor = self._connection.cursor()
         timer = threading.Timer(timeout_s, cursor.interrupt)
         timer.start()
+        is_interrupted = False
+
+        def interrupt() -> None:
+            nonlocal is_interrupted
+            is_interrupted = True
+            with suppress(duckdb.Error):  # it has ended meanwhile
+                cursor.interrupt()
+
+        if on_start is not None:
+            on_start(interrupt)
         try:
             cursor.execute(query, parameters)
             rows = cursor.fetchmany(_ROWS_MAX + 1)
             described = cursor.description or []
         except duckdb.InterruptException as error:
+            if is_interrupted:
+                raise StoreError("the query was interrupted") from error
             raise StoreError(f"the query took longer than {timeout_s:g} s, which is all it may take") from error
         except duckdb.OutOfMemoryException as error:
             raise StoreError(f"the query needs more memory than it may use: {_sentence(error)}") from error
@@ -254,6 +275,16 @@ class Store:
             trace_id: Its id in hexadecimal digits.
         """
         return self._find(self._trace_index, "traces", trace_id)
+
+    def requests(self, signal: Signal) -> Iterator[bytes]:
+        """Yield everything of a signal as OTLP requests, exactly as it came, file by file.
+
+        Raises:
+            millrace.errors.StoreError: A file is damaged, or was merged into another one meanwhile; ask again then.
+        """
+        self._refresh_if_old()
+        for path in self._paths(signal):
+            yield from read_store_file(signal, path)
 
     def trace_logs(self, trace_id: str) -> bytes | None:
         """Return all log records of a trace as an OTLP request, exactly as they came; `None` if there are none."""

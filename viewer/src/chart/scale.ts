@@ -57,6 +57,7 @@ export function timeTicks(lowMs: number, highMs: number, wanted: number): { at: 
             hour: "2-digit",
             minute: "2-digit",
             ...(step < 60e3 && { second: "2-digit" }),
+            ...(step < 1e3 && { fractionalSecondDigits: 3 }),
           });
     found.push({ at, label });
   }

@@ -64,6 +64,6 @@ export function measured(value: number, unit: string): string {
     case "%":
       return `${short(value)}%`;
     default:
-      return `${short(value)} ${unit.replace(/^\{(.*)\}$/, "$1")}`;
+      return `${short(value)} ${unit.replace(/\{([^}]*)\}/g, "$1")}`;
   }
 }

@@ -4,15 +4,15 @@ from typing import TYPE_CHECKING
 
 from millrace.sdk import late
 from millrace.sdk.logs.limits import LogRecordLimits
-from millrace.sdk.logs.processor import (
-    ConcurrentMultiLogRecordProcessor,
-    LogRecordProcessor,
-    SynchronousMultiLogRecordProcessor,
-)
 from millrace.sdk.logs.provider import Logger, LoggerProvider
 
 if TYPE_CHECKING:
     from millrace.sdk.logs.handler import LoggingHandler, install, uninstall
+    from millrace.sdk.logs.processor import (
+        ConcurrentMultiLogRecordProcessor,
+        LogRecordProcessor,
+        SynchronousMultiLogRecordProcessor,
+    )
     from millrace.sdk.logs.record import LogRecordDroppedAttributesWarning, ReadableLogRecord, ReadWriteLogRecord
 
 __all__ = [
@@ -35,5 +35,9 @@ __getattr__ = late(
     dict.fromkeys(("LoggingHandler", "install", "uninstall"), "millrace.sdk.logs.handler")
     | dict.fromkeys(
         ("LogRecordDroppedAttributesWarning", "ReadWriteLogRecord", "ReadableLogRecord"), "millrace.sdk.logs.record"
+    )
+    | dict.fromkeys(
+        ("ConcurrentMultiLogRecordProcessor", "LogRecordProcessor", "SynchronousMultiLogRecordProcessor"),
+        "millrace.sdk.logs.processor",
     ),
 )

@@ -4,6 +4,7 @@ import atexit
 import logging
 import threading
 from collections.abc import Callable
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakSet
 
@@ -14,7 +15,6 @@ from millrace.sdk import environment, process, resources
 from millrace.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED, OTEL_SDK_DISABLED
 from millrace.sdk.instrumentation import InstrumentationScope
 from millrace.sdk.logs.limits import LogRecordLimits
-from millrace.sdk.logs.processor import LogRecordProcessor, SynchronousMultiLogRecordProcessor
 from millrace.sdk.runtime_context import install_runtime_context
 from millrace.sdk.upstream import stand_in
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.util.types import Attributes
 
+    from millrace.sdk.logs.processor import LogRecordProcessor, SynchronousMultiLogRecordProcessor
     from millrace.sdk.resources import AnyResource
 
 __all__ = ["Logger", "LoggerConfig", "LoggerProvider"]
@@ -55,7 +56,7 @@ class Logger(_native.Logger):
     def __new__(
         cls,
         resource: "AnyResource",
-        multi_log_record_processor: LogRecordProcessor,
+        multi_log_record_processor: "LogRecordProcessor",
         instrumentation_scope: InstrumentationScope,
         *,
         logger_metrics: object = None,  # noqa: ARG004 - upstream's own
@@ -104,7 +105,7 @@ class LoggerProvider(_logs.LoggerProvider):
         self,
         resource: "AnyResource | None" = None,
         shutdown_on_exit: bool = True,  # noqa: FBT001, FBT002 - upstream's own
-        multi_log_record_processor: SynchronousMultiLogRecordProcessor | None = None,
+        multi_log_record_processor: "SynchronousMultiLogRecordProcessor | None" = None,
         *,
         meter_provider: "MeterProvider | None" = None,
         log_record_limits: LogRecordLimits | None = None,
@@ -114,26 +115,34 @@ class LoggerProvider(_logs.LoggerProvider):
         install_runtime_context()
         stand_in("opentelemetry.sdk._logs", type(self), "LoggerProvider")
         self._resource: AnyResource = resources.Resource.create({}) if resource is None else resource
-        self._multi_log_record_processor = multi_log_record_processor or SynchronousMultiLogRecordProcessor()
+        if multi_log_record_processor is not None:
+            self._multi_log_record_processor = multi_log_record_processor
         self._disabled = environment.boolean(OTEL_SDK_DISABLED)
         self._logger_configurator = _logger_configurator
         self._log_record_limits = log_record_limits or LogRecordLimits()
         self._buffer = _buffer
         self._recorder = _native.LogRecorder(self._log_record_limits, _buffer, self._resource)
         self._set_buffer_resource()
-        self._called_processor: Any = self._multi_log_record_processor
+        self._counted: Any = None
         is_counted = environment.boolean(OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED)
         if is_counted:
             from millrace.sdk.self_metrics import CountedRecords  # noqa: PLC0415 - for those who ask
 
-            self._called_processor = CountedRecords(self._multi_log_record_processor, meter_provider)
+            self._counted = CountedRecords(self._multi_log_record_processor, meter_provider)
         if multi_log_record_processor is not None or is_counted:
-            self._recorder.set_processor(self._called_processor)
+            self._recorder.set_processor(self._counted or self._multi_log_record_processor)
         self._logger_cache: dict[Any, Logger] = {}
         self._active_loggers: WeakSet[Logger] = WeakSet()
         self._lock = threading.Lock()
         self._at_exit_handler = atexit.register(self.shutdown) if shutdown_on_exit else None
         process.after_fork_while_alive(self._in_child)
+
+    @cached_property
+    def _multi_log_record_processor(self) -> "SynchronousMultiLogRecordProcessor":
+        """What calls the processors; imported with the first logger or processor."""
+        from millrace.sdk.logs.processor import SynchronousMultiLogRecordProcessor  # noqa: PLC0415 - see above
+
+        return SynchronousMultiLogRecordProcessor()
 
     @property
     def resource(self) -> "AnyResource":
@@ -170,14 +179,15 @@ class LoggerProvider(_logs.LoggerProvider):
         self._active_loggers.add(logger)
         return logger
 
-    def add_log_record_processor(self, log_record_processor: LogRecordProcessor) -> None:
+    def add_log_record_processor(self, log_record_processor: "LogRecordProcessor") -> None:
         """Have `log_record_processor` called for each record, in the order in which they were added."""
         self._multi_log_record_processor.add_log_record_processor(log_record_processor)
-        self._recorder.set_processor(self._called_processor)
+        self._recorder.set_processor(self._counted or self._multi_log_record_processor)
 
     def shutdown(self) -> None:
         """Shut the processors down; records that are emitted afterwards are not recorded."""
-        self._multi_log_record_processor.shutdown()
+        if "_multi_log_record_processor" in vars(self):
+            self._multi_log_record_processor.shutdown()
         self._recorder.close()
         if self._at_exit_handler is not None:
             atexit.unregister(self._at_exit_handler)
@@ -185,6 +195,8 @@ class LoggerProvider(_logs.LoggerProvider):
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Have the processors deliver what they hold; False when that took too long or failed."""
+        if "_multi_log_record_processor" not in vars(self):
+            return True
         return self._multi_log_record_processor.force_flush(timeout_millis)
 
     def set_resource(self, resource: "AnyResource") -> None:

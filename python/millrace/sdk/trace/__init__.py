@@ -6,11 +6,15 @@ from millrace._native import NonRecordingSpan, Span, Tracer
 from millrace.sdk import late
 from millrace.sdk.resources import Resource
 from millrace.sdk.trace.limits import SpanLimits
-from millrace.sdk.trace.processor import ConcurrentMultiSpanProcessor, SpanProcessor, SynchronousMultiSpanProcessor
 from millrace.sdk.trace.provider import TracerProvider
 
 if TYPE_CHECKING:
     from millrace.sdk.trace.event import Event
+    from millrace.sdk.trace.processor import (
+        ConcurrentMultiSpanProcessor,
+        SpanProcessor,
+        SynchronousMultiSpanProcessor,
+    )
     from millrace.sdk.trace.readable import ReadableSpan
 
 __all__ = [
@@ -27,4 +31,11 @@ __all__ = [
     "TracerProvider",
 ]
 
-__getattr__ = late(__name__, {"Event": "millrace.sdk.trace.event", "ReadableSpan": "millrace.sdk.trace.readable"})
+__getattr__ = late(
+    __name__,
+    {"Event": "millrace.sdk.trace.event", "ReadableSpan": "millrace.sdk.trace.readable"}
+    | dict.fromkeys(
+        ("ConcurrentMultiSpanProcessor", "SpanProcessor", "SynchronousMultiSpanProcessor"),
+        "millrace.sdk.trace.processor",
+    ),
+)

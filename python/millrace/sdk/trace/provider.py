@@ -3,6 +3,7 @@
 import atexit
 import logging
 import threading
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import trace
@@ -12,9 +13,7 @@ from millrace.sdk import environment, process, resources
 from millrace.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED, OTEL_SDK_DISABLED
 from millrace.sdk.instrumentation import InstrumentationScope
 from millrace.sdk.runtime_context import install_runtime_context, is_runtime_context_ours
-from millrace.sdk.trace.id_generator import RandomIdGenerator
 from millrace.sdk.trace.limits import SpanLimits
-from millrace.sdk.trace.processor import SpanProcessor, SynchronousMultiSpanProcessor
 from millrace.sdk.trace.sampling import sampler_from_environment
 from millrace.sdk.upstream import stand_in
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import Attributes
 
     from millrace.sdk.resources import AnyResource
+    from millrace.sdk.trace.processor import SpanProcessor, SynchronousMultiSpanProcessor
 
 __all__ = ["TracerProvider"]
 
@@ -51,7 +51,7 @@ class TracerProvider(trace.TracerProvider):
         sampler: Any = None,  # noqa: ANN401 - ours or upstream's
         resource: "AnyResource | None" = None,
         shutdown_on_exit: bool = True,  # noqa: FBT001, FBT002 - upstream's own
-        active_span_processor: SynchronousMultiSpanProcessor | None = None,
+        active_span_processor: "SynchronousMultiSpanProcessor | None" = None,
         id_generator: Any = None,  # noqa: ANN401 - ours or upstream's
         span_limits: Any = None,  # noqa: ANN401 - ours or upstream's
         *,
@@ -60,8 +60,10 @@ class TracerProvider(trace.TracerProvider):
     ) -> None:
         install_runtime_context()
         stand_in("opentelemetry.sdk.trace", type(self), "TracerProvider")
-        self._active_span_processor = active_span_processor or SynchronousMultiSpanProcessor()
-        self.id_generator = id_generator or RandomIdGenerator()
+        if active_span_processor is not None:
+            self._active_span_processor = active_span_processor
+        if id_generator is not None:
+            self.id_generator = id_generator
         self.sampler = sampler or sampler_from_environment()
         self._resource = resources.Resource.create() if resource is None else resource
         self._span_limits = span_limits or SpanLimits()
@@ -70,23 +72,37 @@ class TracerProvider(trace.TracerProvider):
         is_counted = environment.boolean(OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED)
         self._recorder = _native.SpanRecorder(
             self._counting_sampler(meter_provider) if is_counted else self.sampler,
-            None if type(self.id_generator) is RandomIdGenerator else self.id_generator,
+            _to_be_asked(id_generator),
             self._span_limits,
             _buffer,
             self._resource,
         )
         self._set_buffer_resource()
-        self._called_processor: Any = self._active_span_processor
+        self._counted: Any = None
         if is_counted:
             from millrace.sdk.self_metrics import CountedSpans  # noqa: PLC0415 - for those who ask
 
-            self._called_processor = CountedSpans(self._active_span_processor, meter_provider)
+            self._counted = CountedSpans(self._active_span_processor, meter_provider)
         if active_span_processor is not None or is_counted:
-            self._recorder.set_processor(self._called_processor)
+            self._recorder.set_processor(self._counted or self._active_span_processor)
         self._tracers: dict[InstrumentationScope, _native.Tracer] = {}
         self._lock = threading.Lock()
         self._atexit_handler = atexit.register(self.shutdown) if shutdown_on_exit else None
         process.after_fork_while_alive(self._in_child)
+
+    @cached_property
+    def _active_span_processor(self) -> "SynchronousMultiSpanProcessor":
+        """What calls the span processors; imported when there is one."""
+        from millrace.sdk.trace.processor import SynchronousMultiSpanProcessor  # noqa: PLC0415 - see above
+
+        return SynchronousMultiSpanProcessor()
+
+    @cached_property
+    def id_generator(self) -> Any:  # noqa: ANN401 - ours or upstream's
+        """Where ids come from; native ones are random."""
+        from millrace.sdk.trace.id_generator import RandomIdGenerator  # noqa: PLC0415 - for those who ask
+
+        return RandomIdGenerator()
 
     def _counting_sampler(self, meter_provider: "MeterProvider | None") -> object:
         from millrace.sdk.self_metrics import CountingSampler  # noqa: PLC0415 - as below
@@ -124,14 +140,15 @@ class TracerProvider(trace.TracerProvider):
             return ApiContextTracer(tracer)
         return tracer  # type: ignore[return-value] # a virtual subclass
 
-    def add_span_processor(self, span_processor: SpanProcessor) -> None:
+    def add_span_processor(self, span_processor: "SpanProcessor") -> None:
         """Have `span_processor` called for each span, in the order in which they were added."""
         self._active_span_processor.add_span_processor(span_processor)
-        self._recorder.set_processor(self._called_processor)
+        self._recorder.set_processor(self._counted or self._active_span_processor)
 
     def shutdown(self) -> None:
         """Shut the processors down; spans that start afterwards are not recorded."""
-        self._active_span_processor.shutdown()
+        if "_active_span_processor" in vars(self):
+            self._active_span_processor.shutdown()
         self._recorder.close()
         if self._atexit_handler is not None:
             atexit.unregister(self._atexit_handler)
@@ -139,7 +156,7 @@ class TracerProvider(trace.TracerProvider):
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         """Have the processors deliver what they hold; False when that took too long or failed."""
-        return self._active_span_processor.force_flush(timeout_millis)
+        return "_active_span_processor" not in vars(self) or self._active_span_processor.force_flush(timeout_millis)
 
     def set_resource(self, resource: "AnyResource") -> None:
         """Say whose spans they are from now on, as in a forked child."""
@@ -154,3 +171,12 @@ class TracerProvider(trace.TracerProvider):
     def _set_buffer_resource(self) -> None:
         if self._buffer is not None:
             self._buffer.set_resource(self._resource.attributes, self._resource.schema_url or "")
+
+
+def _to_be_asked(id_generator: Any) -> Any:  # noqa: ANN401 - ours or upstream's
+    """Return a generator, or `None` where native ids are what it would make."""
+    if id_generator is None:
+        return None
+    from millrace.sdk.trace.id_generator import RandomIdGenerator  # noqa: PLC0415 - for those who bring one
+
+    return None if type(id_generator) is RandomIdGenerator else id_generator

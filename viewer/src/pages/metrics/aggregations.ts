@@ -35,5 +35,5 @@ export function aggregationsOf(type: string): Aggregation[] {
 /** The unit of what is drawn. */
 export function unitOf(aggregation: string, unit: string): string {
   if (aggregation !== "rate") return unit;
-  return unit === "" || unit === "1" ? "/s" : `${unit.replace(/^\{(.*)\}$/, "$1")}/s`;
+  return unit === "" || unit === "1" ? "/s" : `${unit.replace(/\{([^}]*)\}/g, "$1")}/s`;
 }

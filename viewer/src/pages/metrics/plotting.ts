@@ -9,6 +9,7 @@ import { resolved } from "../../state/colors";
 import { range } from "../../state/range.svelte";
 
 export const HEIGHT = 300;
+export const PADDING: uPlot.Padding = [10, 12, 0, 0]; // room for the half of a label that stands above the top
 const NEAR_PX = 10;
 const MARK_PX = 4;
 

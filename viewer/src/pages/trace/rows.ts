@@ -49,11 +49,11 @@ function matching(model: TraceModel, choice: Choice): Uint8Array | null {
   return keep;
 }
 
-/** Folds every span of a depth, and opens those above. */
+/** Leaves so many levels to be seen: 1 shows the roots. */
 export function foldedTo(model: TraceModel, depth: number): Uint8Array {
   const folded = new Uint8Array(model.count);
   for (let span = 0; span < model.count; span += 1) {
-    if (model.depth[span]! >= depth && model.size[span]! > 1) folded[span] = 1;
+    if (model.depth[span]! >= depth - 1 && model.size[span]! > 1) folded[span] = 1;
   }
   return folded;
 }

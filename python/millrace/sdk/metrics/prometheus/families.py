@@ -38,7 +38,7 @@ class Value(NamedTuple):
     """What one set of labels stands at."""
 
     number: float
-    """The value; of a histogram the sum of its measurements, and `None` in JSON where there is none."""
+    """The value; of a histogram the sum of its measurements."""
     counts: Sequence[int] = ()
     """Of a histogram: how many measurements are in each bucket."""
     bounds: Sequence[float] = ()

@@ -68,8 +68,12 @@ def _histogram(name: str, labels: Labels, value: Value, *, is_open: bool) -> Ite
     exemplars = value.exemplars if is_open and value.exemplars else [None] * len(totals)
     for bound, total, exemplar in zip((*value.bounds, math.inf), totals, exemplars, strict=True):
         yield f"{name}_bucket{_braces((*labels, ('le', _number(float(bound)))))} {total}{_shown(exemplar)}"
-    yield f"{name}_count{_braces(labels)} {totals[-1]}"
-    yield f"{name}_sum{_braces(labels)} {_number(value.number)}"
+    # A sum of what may be negative can go down, which a `_sum` must not; and OpenMetrics has both of them, or neither.
+    has_sum = value.number >= 0 and (not value.bounds or value.bounds[0] >= 0)
+    if has_sum or not is_open:
+        yield f"{name}_count{_braces(labels)} {totals[-1]}"
+    if has_sum:
+        yield f"{name}_sum{_braces(labels)} {_number(value.number)}"
 
 
 def _shown(exemplar: Exemplar | None) -> str:
