@@ -31,12 +31,16 @@ def config(path: Path, **settings: object) -> dict[str, Any]:
 
 
 class Keeping:
-    """A gateway at work, and a connection to it."""
+    """A connection to a gateway at work."""
 
-    def __init__(self, gateway: Gateway) -> None:
-        """Connect."""
-        self.gateway = gateway
-        self._connection = http.client.HTTPConnection(*gateway.addresses["otlp/http"])
+    def __init__(self, host: str, port: int) -> None:
+        """Connect with the first request."""
+        self.answer = b""
+        self._connection = http.client.HTTPConnection(host, port)
+
+    def close(self) -> None:
+        """Hang up."""
+        self._connection.close()
 
     def send(self, signal: Signal, request: Message | bytes) -> int:
         """Send a request; return the status of the answer."""
@@ -51,12 +55,16 @@ class Keeping:
 def keeping(path: Path, **settings: object) -> Iterator[Keeping]:
     """Run a gateway with a store."""
     with Gateway(config(path, **settings)) as gateway:
-        yield Keeping(gateway)
+        sender = Keeping(*gateway.addresses["otlp/http"])
+        try:
+            yield sender
+        finally:
+            sender.close()
 
 
 def trace_id(number: int) -> bytes:
     """Return the id of the trace with a number."""
-    return number.to_bytes(16, "big")
+    return (number + 1).to_bytes(16, "big")  # an id of zeros is none
 
 
 def spans(*traces: int, service: str = "shop", spans_each: int = 1) -> ExportTraceServiceRequest:
@@ -74,7 +82,7 @@ def spans(*traces: int, service: str = "shop", spans_each: int = 1) -> ExportTra
                 name=f"operation {trace % 3}",
                 start_time_unix_nano=NOON + trace * SECOND + number,
                 end_time_unix_nano=NOON + trace * SECOND + number + 1_000_000 * (trace + 1),
-                kind=2,  # type: ignore[arg-type] # SERVER
+                kind=2,  # SERVER
             )
             span.attributes.add(key="number").value.int_value = trace
     return request

@@ -3,19 +3,19 @@
 from pathlib import Path
 
 import pytest
+import zstandard
 from google.protobuf.message import Message
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from millrace import otlp
 from millrace._native import read_store_file
-from millrace.otlp import Signal
 from millrace.store import Store
-from millrace.store.catalogue import SIGNALS, look
+from millrace.store.catalogue import SIGNALS, Signal, look
 from tests.python.otlp_messages import REQUESTS, requests
 from tests.store.running import Keeping, canonical, keeping, spans, trace_id
 
-MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def parsed(signal: Signal, data: bytes) -> Message:
@@ -28,6 +28,29 @@ def kept(path: Path, signal: Signal, sequence: int) -> list[Message]:
     """Return what stands in the files from this place of the sequence on."""
     files = [file for file in look(path, signal) if file.from_number >= sequence]
     return [parsed(signal, data) for file in files for data in read_store_file(signal, file.path)]
+
+
+RECORDED = Path(__file__).parents[2] / "../shared/data"
+
+
+@pytest.mark.parametrize(
+    ("signal", "name", "most"), [("traces", "otel-demo-traces", 60), ("metrics", "host-metrics", 60)]
+)
+def test_recorded_traffic_comes_back_as_it_was(signal: Signal, name: str, most: int, tmp_path: Path) -> None:
+    if not RECORDED.exists():
+        pytest.skip("the recorded telemetry is not beside the repository (shared/data)")
+    sent: list[bytes] = []
+    with (
+        keeping(tmp_path / "store", fsync=False) as gateway,
+        zstandard.open(RECORDED / f"{name}.otlp.zst", "rb") as recording,
+    ):
+        while len(sent) < most and (length := recording.read(4)):
+            sent.append(recording.read(int.from_bytes(length, "big")))
+            assert gateway.send(signal, sent[-1]) == 200
+
+    wanted = canonical(signal, *(parsed(signal, data) for data in sent))
+    assert wanted
+    assert canonical(signal, *kept(tmp_path / "store", signal, 0)) == wanted
 
 
 @pytest.mark.parametrize("signal", SIGNALS)

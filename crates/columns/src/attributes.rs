@@ -350,7 +350,7 @@ impl Metadata {
         if let Some(id) = self.by_bytes.get(&bytes) {
             return *id;
         }
-        let id = self.distinct.len() as i32;
+        let id = (self.distinct.len() as u32).cast_signed();
         self.distinct.push(bytes.clone());
         self.by_bytes.insert(bytes, id);
         id

@@ -31,8 +31,8 @@ pub(crate) struct EnvelopeColumns {
 
 impl EnvelopeColumns {
     pub(crate) fn push(&mut self, tables: &Tables, row: &Row<'_>) {
-        self.resources.push(row.resource as i32);
-        self.scopes.push(row.scope as i32);
+        self.resources.push(row.resource.cast_signed());
+        self.scopes.push(row.scope.cast_signed());
         match first(
             &mut self.is_resource_written,
             &tables.resources,

@@ -23,7 +23,7 @@ pub(crate) fn of_number(number: u64) -> String {
 /// Appends the bytes that [`push`] wrote; `None` where the text is not hexadecimal.
 pub(crate) fn read(out: &mut Vec<u8>, text: &str) -> Option<()> {
     let digits = text.as_bytes();
-    if digits.len() % 2 != 0 {
+    if !digits.len().is_multiple_of(2) {
         return None;
     }
     for pair in digits.chunks_exact(2) {

@@ -19,6 +19,8 @@ use crate::rows::{Row, name_and_start, series_and_time, time_of_log};
 use crate::tables::Tables;
 use crate::write::{FileWriter, Summary};
 
+/// After so many rows it is asked whether to go on.
+const STOP_ROWS: usize = 1_024;
 /// Rows of a row group.
 const GROUP_ROWS: usize = 262_144;
 
@@ -29,6 +31,8 @@ pub enum MergeError {
     Input(PathBuf, Error),
     /// The result cannot be written.
     Output(Error),
+    /// Somebody wanted it to end.
+    Stopped,
 }
 
 /// The place of a row in a sorted file.
@@ -73,11 +77,14 @@ impl Names {
 }
 
 /// Writes the rows of sorted files of one signal as one sorted file, compressed at this level of zstd.
+///
+/// `is_to_stop` is asked now and then whether to give it up.
 pub fn merge_files<W: Write + Send>(
     signal: Signal,
     paths: &[PathBuf],
     out: W,
     level: i32,
+    is_to_stop: impl Fn() -> bool,
 ) -> Result<(W, Summary), MergeError> {
     let mut tables = Tables::default();
     let mut names = Names::default();
@@ -104,6 +111,9 @@ pub fn merge_files<W: Write + Send>(
         };
         source.write_next(&key, &mut writer, &tables);
         summary.rows += 1;
+        if summary.rows.is_multiple_of(STOP_ROWS) && is_to_stop() {
+            return Err(MergeError::Stopped);
+        }
         let (least, greatest) = summary.times.unwrap_or((key.time, key.time));
         summary.times = Some((least.min(key.time), greatest.max(key.time)));
         if writer.pending() >= GROUP_ROWS {
@@ -242,7 +252,8 @@ impl Keys {
                 let nulls = column
                     .statistics()
                     .and_then(|statistics| statistics.null_count_opt())
-                    .unwrap_or_default() as i64;
+                    .unwrap_or_default()
+                    .cast_signed();
                 let by_kind = self.0.entry(key.clone()).or_default();
                 *by_kind.entry(kind).or_default() += column.num_values() - nulls;
             }

@@ -41,7 +41,7 @@ impl<B: Default> Default for Numbers<B> {
 
 impl<B> Numbers<B> {
     fn end_row(&mut self, added: usize) {
-        self.count += added as i32;
+        self.count += (added as u32).cast_signed();
         self.ends.push(self.count);
     }
 
@@ -233,7 +233,7 @@ impl PointColumns {
     }
 
     fn push_metric(&mut self, tables: &Tables, row: &Row<'_>) {
-        self.metrics.push(row.metric as i32);
+        self.metrics.push(row.metric.cast_signed());
         self.series.append_value(row.series);
         let index = row.metric as usize;
         if self.is_metric_written.len() <= index {
@@ -327,7 +327,10 @@ impl PointColumns {
             .map(|metric| MetricView::new(&metric.bytes))
             .collect();
         let data: Vec<Option<DataView<'_>>> = views.iter().map(MetricView::data).collect();
-        let at = |index: &i32| data.get(*index as usize).and_then(Option::as_ref);
+        let at = |index: &i32| {
+            data.get(index.cast_unsigned() as usize)
+                .and_then(Option::as_ref)
+        };
         let temporality: Vec<i32> = metrics
             .values()
             .iter()

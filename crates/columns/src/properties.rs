@@ -89,7 +89,12 @@ fn ids_among_attributes(batch: &RecordBatch) -> Vec<ColumnPath> {
     let keys = typed.fields().iter().zip(typed.columns());
     keys.filter(|(_, column)| hardly_repeats(column).unwrap_or_default())
         .map(|(field, _)| {
-            let parts = ["attributes", "typed_value", field.name(), "typed_value"];
+            let parts = [
+                "attributes",
+                "typed_value",
+                field.name().as_str(),
+                "typed_value",
+            ];
             ColumnPath::new(parts.map(str::to_owned).to_vec())
         })
         .collect()

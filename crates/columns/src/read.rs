@@ -48,7 +48,8 @@ impl FileReader {
     /// How many rows the file says it has.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.metadata.metadata().file_metadata().num_rows() as usize
+        let rows = self.metadata.metadata().file_metadata().num_rows();
+        rows.cast_unsigned() as usize
     }
 
     pub(crate) const fn metadata(&self) -> &ArrowReaderMetadata {
@@ -152,7 +153,7 @@ impl FileReader {
                 take(request.finish(self.signal, &tables));
             }
         }
-        if request.len() > 0 {
+        if !request.is_empty() {
             take(request.finish(self.signal, &tables));
         }
         Ok(())

@@ -30,6 +30,11 @@ impl RequestBuilder {
         push_delimited(self.items.entry(place).or_default(), number, item);
     }
 
+    /// Whether no item was added.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
     /// About how long the request will be.
     pub(crate) const fn len(&self) -> usize {
         self.bytes

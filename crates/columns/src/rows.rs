@@ -177,7 +177,7 @@ impl Rows {
             scope,
             metric,
             request: self.requests.len() as u32 - 1,
-            start: (item.as_ptr() as usize - request.as_ptr() as usize) as u32,
+            start: (item.as_ptr().addr() - request.as_ptr().addr()) as u32,
             length: item.len() as u32,
         });
     }

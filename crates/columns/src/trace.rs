@@ -47,7 +47,7 @@ impl TraceIndex {
                 skipped(path, &error);
             }
         }
-        (trace.len() > 0).then(|| trace.finish(signal, &tables))
+        (!trace.is_empty()).then(|| trace.finish(signal, &tables))
     }
 
     fn find_in(

@@ -39,6 +39,8 @@ _ROWS_MAX = 1_000_000
 _MEMORY = "512MiB"
 _ATTEMPTS = 4
 """A query is begun anew when a file goes while it is being read: merged, or removed by retention."""
+_DAMAGE_S = 10.0
+"""How long a query that has failed may look for the file that is to blame."""
 _TRACE_SPAN_NS = 3_600 * 10**9
 """Spans of a trace that was found are looked for so far before and after the span that was found."""
 
@@ -68,6 +70,7 @@ class Store:
         self._skipped: dict[str, str] = {}
         self._checked: set[str] = set()
         self._looked_at = 0.0
+        self._is_declared = False
         self._trace_index = TraceIndex()
         self._log_index = TraceIndex()
         self.refresh()
@@ -89,15 +92,28 @@ class Store:
 
         A file that is no Parquet file or is cut off is skipped; `stats` names it.
         """
+        import duckdb  # noqa: PLC0415 - optional, and loaded with the connection
+
         with self._lock:
             self._looked_at = time.monotonic()
-            changed = False
-            for signal in SIGNALS:
-                files = [file for file in look(self.path, signal) if self._is_whole(file.path)]
-                changed |= files != self._files[signal]
-                self._files[signal] = files
-            if changed or not self._checked:
-                self._declare()
+            for attempt in range(_ATTEMPTS):
+                files = {
+                    signal: [file for file in look(self.path, signal) if self._is_whole(file.path)]
+                    for signal in SIGNALS
+                }
+                if files == self._files and self._is_declared:
+                    return
+                self._files, self._is_declared = files, False
+                try:
+                    self._declare()
+                except duckdb.Error as error:  # a file that went since the look, or one that is damaged
+                    if attempt == _ATTEMPTS - 1:
+                        raise StoreError(_sentence(error)) from error
+                    if attempt > 0:
+                        self._find_damaged()
+                else:
+                    self._is_declared = True
+                    return
 
     def _is_whole(self, path: str) -> bool:
         """Whether the file begins and ends as a Parquet file does, which one that was cut off does not."""
@@ -216,34 +232,40 @@ class Store:
         """Do it again when files went meanwhile, and without those that turn out to be damaged."""
         import duckdb  # noqa: PLC0415 - as above
 
+        of_queries = (
+            duckdb.ParserException,
+            duckdb.BinderException,
+            duckdb.CatalogException,
+            duckdb.PermissionException,
+            duckdb.DataError,
+        )
         self._refresh_if_old()
         for attempt in range(_ATTEMPTS):
             try:
                 return work()
-            except (duckdb.IOException, duckdb.InvalidInputException, duckdb.InternalException) as error:
-                self.refresh()
+            except of_queries as error:
+                raise StoreError(_sentence(error)) from error
+            except duckdb.Error as error:
                 found = attempt > 0 and self._find_damaged()
+                self.refresh()
                 if attempt == _ATTEMPTS - 1 or (attempt > 0 and not found):
                     raise StoreError(_sentence(error)) from error
-            except duckdb.Error as error:
-                raise StoreError(_sentence(error)) from error
         raise AssertionError("the last attempt returns or raises")
 
     def _find_damaged(self) -> bool:
-        """Read every file to its end; skip from now on those that cannot be read. Only after a query has failed."""
+        """Read the files to their ends; skip from now on those that cannot be read. Only after a query has failed."""
         found = False
+        deadline = time.monotonic() + _DAMAGE_S
         for signal in SIGNALS:
-            for file in list(self._files[signal]):
+            for file in reversed(self._files[signal]):
+                if time.monotonic() > deadline:
+                    break
                 try:
                     check_store_file(signal, file.path)
                 except StoreError as error:
                     if Path(file.path).exists():
                         self._skipped[file.path] = str(error)
                         found = True
-        if found:
-            self.refresh()
-            with self._lock:
-                self._declare()
         return found
 
     def trace(self, trace_id: str) -> bytes | None:
@@ -295,7 +317,7 @@ class Store:
         def find() -> Result:
             paths = self._paths("traces", search.start, search.end)
             spans = source("traces", paths)
-            return self._run(*candidates(search, spans, source("traces", self._paths("traces"))), timeout_s)
+            return self._run(*candidates(search, spans), timeout_s)
 
         found = self._retrying(find).tuples()
         if not found:

@@ -31,10 +31,10 @@ class Search:
     offset: int = 0
 
 
-def candidates(search: Search, spans: str, resources: str) -> tuple[str, list[Any]]:
+def candidates(search: Search, spans: str) -> tuple[str, list[Any]]:
     """Return the query for the ids of the traces, best first, and its parameters.
 
-    `spans` and `resources` stand after FROM: the spans to look at, and the rows with the attributes of resources.
+    `spans` stands after FROM: the files to look at. Each of them has the attributes of all its resources.
     """
     conditions = ["true"]
     parameters: list[Any] = []
@@ -52,7 +52,7 @@ def candidates(search: Search, spans: str, resources: str) -> tuple[str, list[An
             conditions.append(condition)
             parameters.append(value)
     for key, value in search.attributes.items():
-        of_resource = f"resource_id IN (SELECT resource_id FROM {resources} WHERE resource_attributes[?] = ?)"
+        of_resource = f"resource_id IN (SELECT resource_id FROM {spans} WHERE resource_attributes[?] = ?)"
         conditions.append(f"(CAST(attributes[{_literal(key)}] AS VARCHAR) = ? OR {of_resource})")
         parameters += [value, key, value]
     if search.text:

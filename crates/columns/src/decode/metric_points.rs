@@ -55,7 +55,7 @@ impl<'a, A: Array + 'static> Numbers<'a, A> {
 
     fn places(&self, row: usize) -> std::ops::Range<usize> {
         match self.list.value_offsets().get(row..row + 2) {
-            Some([start, end]) => *start as usize..*end as usize,
+            Some([start, end]) => start.cast_unsigned() as usize..end.cast_unsigned() as usize,
             _ => 0..0,
         }
     }

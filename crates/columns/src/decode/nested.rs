@@ -69,7 +69,7 @@ fn parsed<T: std::str::FromStr>(text: &str) -> Result<T, Error> {
 
 fn range(offsets: &[i32], at: usize) -> Range<usize> {
     match offsets.get(at..at + 2) {
-        Some([start, end]) => *start as usize..*end as usize,
+        Some([start, end]) => start.cast_unsigned() as usize..end.cast_unsigned() as usize,
         _ => 0..0,
     }
 }

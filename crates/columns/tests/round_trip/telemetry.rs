@@ -268,10 +268,13 @@ fn plain_double(number: u32) -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn exemplar() -> impl Strategy<Value = Vec<u8>> {
-    let value = prop_oneof![double(3), fixed64(6)];
+    let value = prop_oneof![
+        double(3).prop_map(|double| (double, Vec::new())),
+        fixed64(6).prop_map(|int| (Vec::new(), int)),
+    ];
     joined(
         (fixed64(2), value, id(4, 8), id(5, 16), attributes(7))
-            .prop_map(|(a, b, c, d, e)| vec![a, b, c, d, e]),
+            .prop_map(|(a, (double, int), b, c, d)| vec![a, double, b, c, int, d]),
         unknown(),
     )
 }

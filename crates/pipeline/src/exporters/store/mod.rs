@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant as Clock};
 
 use millrace_columns::{Rows, write_rows};
@@ -37,6 +38,7 @@ const SIGNALS: [Signal; 3] = [Signal::Traces, Signal::Logs, Signal::Metrics];
 /// A destination that is a directory of Parquet files.
 pub(crate) struct StoreExporter {
     shared: Arc<Shared>,
+    writer: Mutex<Option<JoinHandle<()>>>,
     upkeep: upkeep::Upkeep,
 }
 
@@ -89,11 +91,15 @@ pub(crate) fn build(settings: &Settings, context: Context) -> Result<StoreExport
     .map_err(problem)?;
     let of_thread = Arc::clone(&shared);
     let told = upkeep.handle();
-    std::thread::Builder::new()
+    let writer = std::thread::Builder::new()
         .name("millrace-store".to_owned())
         .spawn(move || run(&of_thread, &told))
         .map_err(problem)?;
-    Ok(StoreExporter { shared, upkeep })
+    Ok(StoreExporter {
+        shared,
+        writer: Mutex::new(Some(writer)),
+        upkeep,
+    })
 }
 
 impl Consumer for StoreExporter {
@@ -137,6 +143,11 @@ impl Consumer for StoreExporter {
 impl Drop for StoreExporter {
     fn drop(&mut self) {
         drop(self.shared.close());
+        // Both threads hold the lock of the store: whoever starts next must find it free.
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(writer) = writer.take() {
+            let _ = writer.join();
+        }
         self.upkeep.close();
     }
 }

@@ -78,7 +78,7 @@ impl Upkeep {
         self.handle.clone()
     }
 
-    /// Ends the thread. A merge that is under way is left unfinished; the next start removes what is there of it.
+    /// Ends the thread, and waits for it; a merge that is under way is given up.
     pub(super) fn close(&self) {
         self.handle.tell(|told| told.to_end = true);
         let mut thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
@@ -139,7 +139,7 @@ impl Keeper {
         loop {
             for signal in SIGNALS {
                 while !handle.is_to_end() {
-                    match self.merge_some(signal) {
+                    match self.merge_some(signal, handle) {
                         Ok(true) => {}
                         Ok(false) => break,
                         Err(error) => {
@@ -173,7 +173,7 @@ impl Keeper {
     }
 
     /// Merges one run of files, if there is one that should be.
-    fn merge_some(&mut self, signal: Signal) -> io::Result<bool> {
+    fn merge_some(&mut self, signal: Signal, handle: &Handle) -> io::Result<bool> {
         let entries = self.directory.entries(signal)?;
         let Some(run) = choose(&entries, &self.unreadable) else {
             return Ok(false);
@@ -184,7 +184,9 @@ impl Keeper {
         let range = (first.from, last.to);
         let paths: Vec<PathBuf> = run.iter().map(|entry| entry.path.clone()).collect();
         let (file, unfinished) = self.directory.create(signal, range.0, range.1)?;
-        let merged = merge_files(signal, &paths, BufWriter::new(file), MERGED_LEVEL);
+        let merged = merge_files(signal, &paths, BufWriter::new(file), MERGED_LEVEL, || {
+            handle.is_to_end()
+        });
         let published = match merged {
             Ok((out, summary)) => out
                 .into_inner()
@@ -204,6 +206,10 @@ impl Keeper {
                 return Ok(true);
             }
             Err(MergeError::Output(error)) => Err(io::Error::other(error.to_string())),
+            Err(MergeError::Stopped) => {
+                fs::remove_file(&unfinished)?;
+                return Ok(false);
+            }
         };
         if let Err(error) = published {
             let _ = fs::remove_file(&unfinished);

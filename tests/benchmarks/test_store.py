@@ -1,0 +1,75 @@
+"""The benchmark of the store sends what it says, and its bars say what was measured."""
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from benchmarks.store_report import bars, part
+from benchmarks.store_traffic import Traffic
+from millrace import otlp
+
+MACHINE = {
+    "measured_at": "then",
+    "commit": "abc",
+    "modified": False,
+    "cpu": "one",
+    "cores": 2,
+    "memory_gib": 1,
+    "system": "Linux",
+    "python": "3.11",
+    "rust": "1.95",
+    "go": None,
+    "load_before": 0.0,
+}
+KEPT = {
+    "quick": False,
+    "machine": MACHINE,
+    "generated": {
+        "spans": 1_000,
+        "rows": 1_000,
+        "files": 2,
+        "raw_bytes": 400_000,
+        "bytes": 36_000,
+        "seconds": 1.0,
+        "cpu_s_until_acknowledged": 0.002,
+        "cpu_s_until_merged": 0.004,
+        "memory": {"average_mib": 30.0, "peak_mib": 40.0},
+        "fresh_ms": [5.0, 900.0],
+        "trace_ms": [1.0] * 99 + [60.0],
+        "search_hour_ms": [10.0],
+        "search_all_ms": [20.0],
+        "search_hour_spans": 900,
+    },
+    "recorded": [
+        {"name": "t", "signal": "traces", "rows": 10, "raw_bytes": 5_000, "zstd_bytes": 500, "bytes": 250},
+        {"name": "m", "signal": "metrics", "rows": 10, "raw_bytes": 1_000, "zstd_bytes": 100, "bytes": 50},
+    ],
+}
+
+
+def test_every_round_of_the_traffic_is_valid_and_has_ids_of_its_own() -> None:
+    traffic = Traffic(2_000)
+    seen: set[bytes] = set()
+    for _ in range(2):
+        for data in traffic.next_round():
+            assert otlp.validate("traces", data).invalid == 0
+            request = ExportTraceServiceRequest.FromString(data)
+            spans = [span for it in request.resource_spans for scope in it.scope_spans for span in scope.spans]
+            assert len(spans) == 1_000
+            assert all(span.start_time_unix_nano <= span.end_time_unix_nano for span in spans)
+            own = {span.span_id for span in spans}
+            assert {span.parent_span_id for span in spans} <= own | {b""}
+            assert not own & seen
+            seen |= own
+    assert len(seen) == 4_000
+
+
+def test_each_bar_says_whether_it_was_reached() -> None:
+    verdicts = [bar.met for bar in bars(KEPT)]
+
+    assert verdicts == [False, False, True, False, True, False, True, True]
+
+
+def test_the_page_shows_every_figure() -> None:
+    page = "\n".join(part(KEPT))
+
+    for shown in ("36.0", "0.50 x", "5.00", "60.0", "4,000"):
+        assert shown in page
