@@ -24,6 +24,8 @@ pub(crate) enum Error {
     Load(LoadError),
     /// An event loop that could not be made.
     Runtime(std::io::Error),
+    /// A frame that cannot be rebuilt.
+    Frame(millrace_tracezip::Error),
     /// Compressed data that is damaged.
     Codec(std::io::Error),
 }
@@ -56,6 +58,7 @@ impl From<Error> for PyErr {
             Error::Argument(sentence) | Error::Load(LoadError::Options(sentence)) => {
                 PyValueError::new_err(sentence)
             }
+            Error::Frame(error) => raised(py, &DECODE_ERROR, "DecodeError", (error.to_string(),)),
             Error::Codec(error) => raised(
                 py,
                 &DECODE_ERROR,

@@ -27,6 +27,7 @@ mod otlp;
 mod resource;
 mod send;
 mod trace;
+mod tracezip;
 mod value;
 
 /// The native part of millrace. Use the public modules instead: this one may change with every version.
@@ -62,6 +63,9 @@ mod _native {
     use crate::send::Sender;
     #[pymodule_export]
     use crate::trace::{NonRecordingSpan, Span, SpanRecorder, SpanScope, Tracer};
+
+    #[pymodule_export]
+    use crate::tracezip::{TracezipCompressor, TracezipDecompressor};
 
     #[pymodule_export]
     #[expect(
