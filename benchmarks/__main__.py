@@ -7,7 +7,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import core, network_io, readme, recorder, report
+from benchmarks import core, network_io, readme, recorder, report, tracezip
 from benchmarks.gateways import PEERS
 from benchmarks.machine import ROOT
 
@@ -19,7 +19,9 @@ RESULTS = ROOT / "benchmarks" / "results"
 
 def main() -> int:
     """Parse the command line and do it."""
-    suites: dict[str, Callable[..., dict[str, Any]]] = {suite.NAME: suite.run for suite in (core, network_io, recorder)}
+    suites: dict[str, Callable[..., dict[str, Any]]] = {
+        suite.NAME: suite.run for suite in (core, network_io, recorder, tracezip)
+    }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     measure = commands.add_parser("run", help="measure one suite or all, then render")

@@ -1,13 +1,16 @@
 """Sessions of `otz1` between two gateways: offered, used, begun anew; and never seen by anybody else."""
 
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 
-from millrace import files
+from millrace import _native, files
 from millrace.gateway import Gateway
 from tests.conformance import doors
 from tests.conformance.gateways import configuration, to_http, url, wait_until
@@ -17,6 +20,9 @@ from tests.python.commands import running
 
 AGENT = "OTel-OTLP-Exporter-millrace/0"
 RETRY = {"retry_on_failure": {"initial_interval": "20ms", "max_interval": "100ms", "max_elapsed_time": "60s"}}
+LIMITS = "16777216,4096,1048576,1024,512,8388608,4096,16384,16,65536"
+LOST_AT = 5
+"""The request at which the endpoint of a test has forgotten its sessions."""
 REQUESTS = 120
 ITEMS = 30
 
@@ -64,6 +70,67 @@ def test_a_third_party_never_sees_the_coding(sink: Sink) -> None:
         assert not [name for name in arrival.headers if name.lower().startswith("otz")]
 
 
+def sequence_of(frame: bytes) -> int:
+    """Read the sequence in the header of a frame; it is short in a test."""
+    length_ends = next(index for index in range(1, len(frame)) if frame[index] < 0x80)
+    return frame[length_ends + 1 + 16]
+
+
+class Offering(BaseHTTPRequestHandler):
+    """An endpoint that offers the coding, loses its memory once, and keeps what it rebuilt."""
+
+    server: "OfferingServer"
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self) -> None:
+        """Take a request."""
+        body = self.rfile.read(int(self.headers["content-length"]))
+        status, headers = 200, {"accept-encoding": "otz1, zstd", "otz-limits": LIMITS}
+        coding = self.headers["content-encoding"]
+        self.server.codings.append(coding)
+        if coding == "otz1":
+            sequence = sequence_of(body)
+            if len(self.server.codings) == LOST_AT:
+                self.server.sessions = _native.TracezipDecompressor()
+                status, headers = 409, headers | {"otz-reset": "unknown-session"}
+            else:
+                self.server.rebuilt.append(self.server.sessions.decompress(body))
+                headers["otz-ack"] = str(sequence)
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("content-length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class OfferingServer(ThreadingHTTPServer):
+    """Its server."""
+
+    def __init__(self) -> None:
+        """Listen on a free port."""
+        super().__init__(("127.0.0.1", 0), Offering)
+        self.codings: list[str] = []
+        self.rebuilt: list[bytes] = []
+        self.sessions = _native.TracezipDecompressor()
+
+
+def test_once_offered_the_coding_is_used_and_a_reset_is_answered_with_a_new_session_at_once() -> None:
+    bodies = [request("traces", 300, f"{number}-").SerializeToString() for number in range(8)]
+    with OfferingServer() as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        destination = to_http(f"http://127.0.0.1:{server.server_address[1]}", compression="otz1")
+        with Gateway(configuration({"otlphttp": destination})) as gateway:
+            for body in bodies:
+                assert doors.http(gateway, "traces", body).error is None
+        server.shutdown()
+    # The first in zstd; one of the others twice, without a wait in between.
+    assert server.codings == ["zstd", *["otz1"] * len(bodies)]
+    assert server.rebuilt == bodies[1:]
+
+
 class Receiving:
     """A receiving gateway as a process, always at the same port, which appends to a file."""
 
@@ -89,6 +156,11 @@ class Receiving:
         return path
 
 
+def has_taken(taken: list[int], goal: int) -> bool:
+    """Tell whether so many requests were acknowledged."""
+    return len(taken) >= goal
+
+
 def test_a_receiving_gateway_that_is_killed_loses_and_alters_nothing(tmp_path: Path) -> None:
     receiving = Receiving(tmp_path)
     settings = configuration(
@@ -106,7 +178,7 @@ def test_a_receiving_gateway_that_is_killed_loses_and_alters_nothing(tmp_path: P
         sending = [pool.submit(send, number) for number in range(REQUESTS)]
         for goal in range(REQUESTS // 4, REQUESTS, REQUESTS // 4):
             with running("serve", "--config", receiving.configuration()) as process:
-                wait_until(lambda goal=goal: len(taken) >= goal, f"{goal} requests are taken")
+                wait_until(partial(has_taken, taken, goal), f"{goal} requests are taken")
                 process.process.kill()  # SIGKILL, with requests on their way: no last words
                 process.process.wait()
         with running("serve", "--config", receiving.configuration()):

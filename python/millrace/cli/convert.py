@@ -8,7 +8,10 @@ from millrace.cli.terminal import Progress, Terminal
 
 HELP = "convert a file of OTLP requests"
 
-FORMATS = (*(f"{encoding}{compression}" for encoding in ("jsonl", "otlp") for compression in ("", ".gz", ".zst")), "otz")
+FORMATS = (
+    *(f"{encoding}{compression}" for encoding in ("jsonl", "otlp") for compression in ("", ".gz", ".zst")),
+    "otz",
+)
 
 _EPILOG = """\
 endings:
