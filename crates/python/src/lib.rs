@@ -35,6 +35,7 @@ mod settings;
 mod store;
 mod text;
 mod trace;
+mod tracezip;
 mod value;
 
 /// The native part of millrace. Use the public modules instead: this one may change with every version.
@@ -72,6 +73,9 @@ mod _native {
     use crate::store::{TraceIndex, check_store_file, read_store_file};
     #[pymodule_export]
     use crate::trace::{NonRecordingSpan, Span, SpanRecorder, SpanScope, Tracer};
+
+    #[pymodule_export]
+    use crate::tracezip::{TracezipCompressor, TracezipDecompressor};
 
     #[pymodule_export]
     #[expect(

@@ -52,12 +52,6 @@ fn recorded_traces_come_back_byte_for_byte_and_nearly_all_by_shapes() {
         bytes += frame.len();
         spans += count(Signal::Traces, request);
     }
-    eprintln!(
-        "{:.2} B/span, held {} {}",
-        bytes as f64 / spans as f64,
-        sender.held(),
-        receiver.held()
-    );
     assert_eq!(sender.digest(), receiver.digest());
     assert!(
         by_shapes * 100 >= requests.len() * 99,
