@@ -39,6 +39,7 @@ EXIT_TIMEOUT_S = 1.5
 FLUSH_TIMEOUT_S = 30.0
 """The default of an explicit flush or shutdown, as in the specification."""
 _TIMEOUT_S_MAX = 1e6
+_ITEMS = {"traces": "spans", "metrics": "data points", "logs": "log records"}
 
 
 class Arguments:
@@ -156,10 +157,24 @@ class Telemetry:
 
     def _quietly(self, deliver: "Callable[[float], bool]") -> None:
         try:
-            if not deliver(self._exit_timeout_s):
-                _log.warning("The process ends and leaves telemetry undelivered: %s", self.stats())
+            if not deliver(self._exit_timeout_s) and (undelivered := self._undelivered()):
+                _log.warning(
+                    "The process ends and leaves telemetry undelivered: %s (its end waits %g s for delivery: "
+                    "exit_timeout_s or %s)",
+                    undelivered,
+                    self._exit_timeout_s,
+                    MILLRACE_EXIT_TIMEOUT,
+                )
         except Exception:  # noqa: BLE001 - a process that ends must end
             _log.exception("The process ends without delivering its telemetry")
+
+    def _undelivered(self) -> str:
+        """Return how many items of which signals have not arrived, or nothing."""
+        return ", ".join(
+            f"{books['recorded'] - books['exported']} of {books['recorded']} {_ITEMS[signal]}"
+            for signal, books in self.stats().items()
+            if books["recorded"] > books["exported"]
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -272,25 +287,36 @@ def _telemetry_of_process(arguments: Arguments) -> Telemetry:
             if telemetry.assembly is not NOTHING:
                 _see_to_the_end(telemetry)
             return telemetry
-    if arguments not in (telemetry.arguments, Arguments()) and not _Process.has_complained:
+    ignored = _ignored(arguments, telemetry.arguments)
+    if ignored and not _Process.has_complained:
         _Process.has_complained = True
-        _log.warning("configure was called before in this process, with other arguments: those of the first call count")
+        _log.warning(
+            "configure was called before in this process; the first call counts, so these arguments of another one do "
+            "nothing: %s",
+            ", ".join(ignored),
+        )
     return telemetry
+
+
+def _ignored(arguments: Arguments, first: Arguments) -> list[str]:
+    """Return the names of what was given, and is other than in the first call."""
+    return [name for name, given in vars(arguments).items() if given != getattr(first, name)]
 
 
 def _build(arguments: Arguments) -> Telemetry:
     """Make engine and providers; what fails is logged, and left out."""
     telemetry = Telemetry(arguments)
-    if not environment.text(OTEL_CONFIG_FILE) and environment.boolean(OTEL_SDK_DISABLED):
-        _log.info("OTEL_SDK_DISABLED is true: nothing is recorded")
-        return telemetry
     try:
-        plan = _declared_plan(telemetry) if environment.text(OTEL_CONFIG_FILE) else _plan(arguments)
-        if plan is None:
-            return telemetry
-        for fault in plan.settings.faults:
-            _refuse(fault, "what would go there is not exported", arguments)
-        telemetry.assembly = assemble(plan, strict=arguments.strict)
+        with environment.read_together(strict=arguments.strict):
+            if not environment.text(OTEL_CONFIG_FILE) and environment.boolean(OTEL_SDK_DISABLED):
+                _log.info("OTEL_SDK_DISABLED is true: nothing is recorded")
+                return telemetry
+            plan = _declared_plan(telemetry) if environment.text(OTEL_CONFIG_FILE) else _plan(_usable(arguments))
+            if plan is None:
+                return telemetry
+            for fault in plan.settings.faults:
+                _refuse(fault, "what would go there is not exported", arguments)
+            telemetry.assembly = assemble(plan, strict=arguments.strict)
     except Exception as error:
         if arguments.strict:
             raise
@@ -325,6 +351,44 @@ def _plan(arguments: Arguments) -> Plan:
     )
     settings = settings_from_environment(destination, signals)
     return Plan(settings, signals, _resource(arguments), arguments.sampler)
+
+
+def _usable(arguments: Arguments) -> Arguments:
+    """Return the arguments without those that are not of their kind, which is said without repeating what they hold."""
+    kinds: dict[str, tuple[str, Callable[[Any], bool]]] = {
+        "service_name": ("a name", lambda given: isinstance(given, str) and bool(given.strip())),
+        "endpoint": ("a URL as text", lambda given: isinstance(given, str)),
+        "headers": ("a mapping of names to texts", _are_headers),
+        "resource": (
+            "a Resource or a mapping of attributes",
+            lambda given: hasattr(given, "attributes") or _is_map(given),
+        ),
+        "sampler": ("an object with should_sample (a name goes into OTEL_TRACES_SAMPLER)", _is_sampler),
+    }
+    usable = dict(vars(arguments))
+    for name, (kind, is_usable) in kinds.items():
+        given = getattr(arguments, name)
+        if given is not None and not is_usable(given):
+            got = (
+                "an empty text"
+                if isinstance(given, str) and not given.strip()
+                else f"a value of type {type(given).__name__}"
+            )
+            _refuse(f"{name}: expected {kind}, got {got}", "it is left out", arguments)
+            del usable[name]
+    return Arguments(**usable)
+
+
+def _are_headers(given: object) -> bool:
+    return isinstance(given, Mapping) and all(isinstance(part, str) for pair in given.items() for part in pair)
+
+
+def _is_map(given: object) -> bool:
+    return isinstance(given, Mapping)
+
+
+def _is_sampler(given: object) -> bool:
+    return callable(getattr(given, "should_sample", None))
 
 
 def _resource(arguments: Arguments) -> "AnyResource":
@@ -368,7 +432,8 @@ def _install(telemetry: Telemetry) -> None:
     if telemetry.propagators is not None or environment.text(OTEL_PROPAGATORS):
         from millrace.sdk.propagation import install_propagators  # noqa: PLC0415 - the API has the default ones
 
-        install_propagators(telemetry.propagators)
+        with environment.read_together(strict=telemetry.arguments.strict):
+            install_propagators(telemetry.propagators)
     install_providers(telemetry.assembly)
     if telemetry.assembly is not NOTHING:
         _install_logging_handler(telemetry)

@@ -139,10 +139,23 @@ mod tests {
 
     #[test]
     fn limits_written_as_text_are_read_back_and_the_smaller_of_each_is_common() {
-        let mine = Limits { shapes: 5, ..Limits::default() };
-        let theirs = Limits { ids: 8, ..Limits::default() };
+        let mine = Limits {
+            shapes: 5,
+            ..Limits::default()
+        };
+        let theirs = Limits {
+            ids: 8,
+            ..Limits::default()
+        };
         assert_eq!(Limits::from_text(&mine.to_text()), Some(mine));
-        assert_eq!(mine.common(theirs), Limits { shapes: 5, ids: 8, ..Limits::default() });
+        assert_eq!(
+            mine.common(theirs),
+            Limits {
+                shapes: 5,
+                ids: 8,
+                ..Limits::default()
+            }
+        );
         assert!(mine.is_within(Limits::default()) && !Limits::default().is_within(mine));
         for text in ["", "1,2", "1,2,3,4,5,6,7,8,9,10,11", "a,2,3,4,5,6,7,8,9,10"] {
             assert_eq!(Limits::from_text(text), None);

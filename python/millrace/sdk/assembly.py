@@ -184,7 +184,8 @@ def _python_exporters(
             make = (declared or {}).get(name) or _exporter_class(signal, name)
             exporters.append(make())
         except Exception as error:  # noqa: BLE001 - whatever an installed package does
-            _log.warning("OTEL_%s_EXPORTER: %s is left out: %s", signal.upper(), name, error)
+            hint = environment.nearest(name, ("otlp", "console", "none"))
+            environment.warn(f"OTEL_{signal.upper()}_EXPORTER", f"{name} is left out: {error}{hint}")
     return exporters
 
 
@@ -229,8 +230,12 @@ def _summary(plan: Plan) -> str:
         exporters = [] if not settings else settings["exporters"] if signal != "metrics" else _of_metrics(settings)
         where = [_place(signal, exporter) for exporter in exporters]
         places.setdefault(" and ".join(where + names) or "nowhere", []).append(signal)
-    parts = [f"{' and '.join(signals)} to {place}" for place, signals in places.items()]
+    parts = [f"{_listed(signals)} to {place}" for place, signals in places.items()]
     return f"Telemetry of {plan.resource.attributes.get('service.name')!r} goes: {'; '.join(parts) or 'nowhere'}"
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join(filter(None, (", ".join(words[:-1]), words[-1])))
 
 
 def _of_metrics(settings: "list[Resolved]") -> "list[Resolved]":

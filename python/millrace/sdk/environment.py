@@ -2,9 +2,26 @@
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
-__all__ = ["boolean", "choice", "first_set", "given_or_integer", "integer", "names", "number", "pairs", "text", "warn"]
+from millrace.errors import SettingsError
+
+__all__ = [
+    "boolean",
+    "choice",
+    "first_set",
+    "given_or_integer",
+    "integer",
+    "names",
+    "nearest",
+    "number",
+    "pairs",
+    "read_together",
+    "remark",
+    "text",
+    "warn",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +93,7 @@ def choice(name: str, words: Iterable[str]) -> str | None:
     value = text(name)
     if value is None or value.lower() in (known := tuple(words)):
         return value and value.lower()
-    warn(name, f"expected one of {', '.join(known)}, got {_shown(value)}; the default is used")
+    warn(name, f"expected one of {', '.join(known)}, got {_shown(value)}{nearest(value, known)}; the default is used")
     return None
 
 
@@ -102,9 +119,45 @@ def pairs(name: str) -> Mapping[str, str]:
     return found
 
 
+class _Reading:
+    """How faults are treated while everything is read together: one thread of a process does that at a time."""
+
+    said: set[str] | None = None
+    is_strict = False
+
+
+@contextmanager
+def read_together(*, strict: bool) -> Iterator[None]:
+    """Within the block a fault is said once, however many signals come upon it, or raised as a `SettingsError`."""
+    _Reading.said, _Reading.is_strict = set(), strict
+    try:
+        yield
+    finally:
+        _Reading.said, _Reading.is_strict = None, False
+
+
 def warn(name: str, message: str) -> None:
-    """Say what is wrong with a variable."""
-    _log.warning("%s: %s", name, message)
+    """Say what is wrong with a setting, which `read_together` may raise instead."""
+    if _Reading.is_strict:
+        raise SettingsError(f"{name}: {message}") from None
+    remark(name, message)
+
+
+def remark(name: str, message: str) -> None:
+    """Say how a setting was understood."""
+    said = f"{name}: {message}"
+    if _Reading.said is None or said not in _Reading.said:
+        _log.warning("%s", said)
+    if _Reading.said is not None:
+        _Reading.said.add(said)
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """Return the question for the one of `words` that was probably meant, or nothing."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only for those who have misspelled one
+
+    found = get_close_matches(word.lower(), list(words), n=1, cutoff=0.75)
+    return f" (did you mean {found[0]}?)" if found else ""
 
 
 def _shown(value: str) -> str:

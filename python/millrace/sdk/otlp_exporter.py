@@ -123,8 +123,13 @@ def _parsed(name: str, text: str) -> "Url":
     try:
         return parse_url(text)
     except ValueError as error:
-        hint = f"; did you mean http://{text}?" if "://" not in text and "@" not in text else ""
-        raise EndpointError(f"{name}: {error}{hint}") from None
+        hint = f" (did you mean http://{text}?)" if "://" not in text and "@" not in text else ""
+        raise EndpointError(f"{name}: {error}{_got(text)}{hint}") from None
+
+
+def _got(text: str) -> str:
+    """Return what was given, unless it may hold a secret."""
+    return "" if "@" in text or "?" in text else f", got {text!r}"
 
 
 def _grpc_target(signal: str, destination: Destination) -> str:
@@ -142,7 +147,7 @@ def _grpc_target(signal: str, destination: Destination) -> str:
             return str(url._replace(path="", query="", port=url.port or _DEFAULT_PORTS[url.scheme]))
         return grpc_endpoint(text, insecure=_insecure(signal))
     except ValueError as error:
-        raise EndpointError(f"{name}: {error}") from None
+        raise EndpointError(f"{name}: {error}{_got(text)}") from None
 
 
 def _insecure(signal: str) -> bool:
@@ -177,7 +182,7 @@ def _timeout_ms(signal: str) -> int:
         if value is None:
             continue
         if value < _SECONDS_BELOW:
-            environment.warn(name, f"{value:g} ms would let nothing arrive; it is taken for {value:g} seconds")
+            environment.remark(name, f"{value:g} ms would let nothing arrive; it is taken for {value:g} seconds")
             value *= 1_000
         return max(1, round(value))
     return _TIMEOUT_MS

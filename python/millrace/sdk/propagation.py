@@ -44,5 +44,6 @@ def propagators_named(names: list[str]) -> "list[TextMapPropagator]":
         try:
             found.append(entry_points.load("opentelemetry_propagator", name)())
         except Exception as error:  # noqa: BLE001 - whatever an installed package does
-            environment.warn(OTEL_PROPAGATORS, f"{name} is left out: {error}")
+            known = (*_DEFAULT, *entry_points.registered("opentelemetry_propagator"))
+            environment.warn(OTEL_PROPAGATORS, f"{name} is left out: {error}{environment.nearest(name, known)}")
     return found

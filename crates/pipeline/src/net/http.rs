@@ -302,7 +302,7 @@ impl Client {
                 .pool
                 .request(request)
                 .await
-                .map_err(|error| NoAnswer(chain(&error)))?;
+                .map_err(|error| NoAnswer(explained(chain(&error))))?;
             let (head, body) = response.into_parts();
             let mut trailers = None;
             let body = read(body, self.limits.response_bytes, &mut trailers).await;
@@ -360,4 +360,35 @@ fn chain(error: &dyn std::error::Error) -> String {
         cause = error.source();
     }
     text
+}
+
+/// What libraries say when two sides speak different protocols, and what a person would ask then.
+const QUESTIONS: [(&str, &str); 5] = [
+    (
+        "InvalidContentType",
+        "nobody speaks TLS there: is it http:// instead of https://?",
+    ),
+    (
+        "invalid HTTP version",
+        "nobody speaks HTTP/1.1 there: is it https://, or the port of gRPC?",
+    ),
+    (
+        "unexpected message from connection",
+        "nobody speaks HTTP/1.1 there: is it https://, or the port of gRPC?",
+    ),
+    (
+        "frame with invalid size",
+        "nobody speaks HTTP/2 there: is it https://, or the port of OTLP/HTTP?",
+    ),
+    (
+        "UnknownIssuer",
+        "no authority that is trusted here has signed it: is a file of authorities to be set?",
+    ),
+];
+
+fn explained(error: String) -> String {
+    let question = QUESTIONS.iter().find(|(sign, _)| error.contains(sign));
+    question.map_or(error.clone(), |(_, question)| {
+        format!("{error} ({question})")
+    })
 }

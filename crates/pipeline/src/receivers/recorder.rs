@@ -356,7 +356,8 @@ impl Recorder {
         let left = self.dropped_by_exporter().remove(&Reason::Shutdown);
         if let Some(items) = left {
             let silence = || "the destination has not answered in time".to_owned();
-            let said = self.destinations.ids().find_map(|id| log.last(id));
+            let last = self.destinations.ids().find_map(|id| log.last(id));
+            let said = last.map(|last| format!("no time was left after this: {last}"));
             let message = said.unwrap_or_else(silence);
             self.complain(items, Reason::Shutdown, &message);
         }

@@ -301,7 +301,11 @@ def _installed_sampler(name: str) -> Sampler:
             environment.text(OTEL_TRACES_SAMPLER_ARG) or ""
         )
     except Exception as error:  # noqa: BLE001 - whatever an installed package does
-        known = ", ".join([*_STATIC, *_BY_RATIO])
-        environment.warn(OTEL_TRACES_SAMPLER, f"expected one of {known}, or an installed sampler: {error}")
+        known = [*_STATIC, *_BY_RATIO]
+        environment.warn(
+            OTEL_TRACES_SAMPLER,
+            f"expected one of {', '.join(known)}, or an installed sampler, but {error}"
+            f"{environment.nearest(name, known)}; parentbased_always_on is used",
+        )
         return DEFAULT_ON
     return made
