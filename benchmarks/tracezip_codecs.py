@@ -5,8 +5,8 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING
 
-import brotli  # type: ignore[import-untyped]
-import pyarrow as pa  # type: ignore[import-untyped]
+import brotli
+import pyarrow as pa
 import zstandard
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
