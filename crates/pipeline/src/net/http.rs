@@ -390,7 +390,8 @@ const QUESTIONS: [(&str, &str); 5] = [
 
 fn explained(error: String) -> String {
     let question = QUESTIONS.iter().find(|(sign, _)| error.contains(sign));
-    question.map_or(error.clone(), |(_, question)| {
-        format!("{error} ({question})")
-    })
+    match question {
+        Some((_, question)) => format!("{error} ({question})"),
+        None => error,
+    }
 }
