@@ -60,6 +60,13 @@ struct Work<'a> {
 /// Children: their tag, what they are, the number of their place.
 type Place = (u8, Message, u16);
 
+/// How far a message was written.
+enum Written {
+    Whole,
+    /// Up to a step, whose children come next.
+    UntilChildren(usize, Place),
+}
+
 impl Decompressor {
     /// The receiving end of the session of this number.
     #[must_use]
@@ -265,12 +272,11 @@ impl Receiver {
         let (mut next, mut open) = (0, None);
         loop {
             let shape = self.tables.shapes.get_mut(number)?;
-            let Some((step, place)) =
-                work.write_own(shape, next, &mut open, &ids, &times, found)?
-            else {
-                break;
-            };
-            let (tag, message, run) = place;
+            let (step, (tag, message, run)) =
+                match work.write_own(shape, next, &mut open, &ids, &times, found)? {
+                    Written::UntilChildren(step, place) => (step, place),
+                    Written::Whole => break,
+                };
             let count = shape
                 .runs
                 .get_mut(usize::from(run))?
@@ -434,11 +440,11 @@ impl Work<'_> {
         ids: &MessageIds,
         times: &Times,
         found: &Found,
-    ) -> Option<Option<(usize, Place)>> {
+    ) -> Option<Written> {
         for (index, step) in shape.steps.iter().enumerate().skip(from) {
             match *step {
                 Step::Children { tag, message, run } => {
-                    return Some(Some((index, (tag, message, run))));
+                    return Some(Written::UntilChildren(index, (tag, message, run)));
                 }
                 Step::Open(tag) => {
                     self.out.push(tag);
@@ -468,7 +474,7 @@ impl Work<'_> {
                 return None;
             }
         }
-        open.is_none().then_some(None)
+        open.is_none().then_some(Written::Whole)
     }
 
     #[inline]
