@@ -45,8 +45,7 @@ def write(results: Mapping[str, Any], folder: Path) -> None:
 
 def _sizes(data: list[dict[str, Any]]) -> str:
     rows = [["raw", *(f"{each['raw']:.1f}" for each in data)]]
-    for codec in data[0]["sizes"]:
-        rows.append([codec, *(f"{each['sizes'][codec]:.1f}" for each in data)])
+    rows += [[codec, *(f"{each['sizes'][codec]:.1f}" for each in data)] for codec in data[0]["sizes"]]
     return table(["", *(each["name"] for each in data)], rows)
 
 

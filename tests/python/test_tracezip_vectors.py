@@ -1,4 +1,4 @@
-"""The test vectors of `docs/formats/tracezip.md`: another implementation must read them, and ours must keep writing them."""
+"""The test vectors of `docs/formats/tracezip.md`: others must read them, and ours must keep writing them."""
 
 from pathlib import Path
 
