@@ -81,7 +81,7 @@ _COMPRESSION_OVER_HTTP = Choice("gzip", "zstd", "otz1", "none", "", absent=_ABSE
 
 
 def sending_settings(timeout_ms: int, *, http: bool) -> tuple[Setting, ...]:
-    """Return the settings of both network exporters, which differ in `compression` and the default of `timeout`."""
+    """Return the settings that both network exporters have; `timeout` has two defaults, and otz1 is for HTTP."""
     compression = _COMPRESSION_OVER_HTTP if http else _COMPRESSION
     about = "How request bodies are compressed."
     if http:
