@@ -3,7 +3,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use millrace_tracezip::{Compressor, Decompressor, Header, Limits, Mode};
-use millrace_wire::{Signal, count};
+use millrace_wire::Signal;
 
 /// The recorded requests, or `None` where they do not lie beside the project.
 fn recorded(name: &str) -> Option<Vec<Vec<u8>>> {

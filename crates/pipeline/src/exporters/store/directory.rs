@@ -189,11 +189,11 @@ impl Entry {
         let (_first, last, rows, from, to) = (next()?, next()?, next()?, next()?, next()?);
         next().is_none().then_some(())?;
         Some(Self {
+            path,
             last,
             rows,
             from,
             to,
-            path,
         })
     }
 
