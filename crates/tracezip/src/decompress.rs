@@ -265,12 +265,10 @@ impl Receiver {
         let (mut next, mut open) = (0, None);
         loop {
             let shape = self.tables.shapes.get_mut(number)?;
-            let Some((step, place)) =
-                work.write_own(shape, next, &mut open, &ids, &times, found)?
-            else {
+            let (step, place) = work.write_own(shape, next, &mut open, &ids, &times, found)?;
+            let Some((tag, message, run)) = place else {
                 break;
             };
-            let (tag, message, run) = place;
             let count = shape
                 .runs
                 .get_mut(usize::from(run))?
@@ -434,11 +432,11 @@ impl Work<'_> {
         ids: &MessageIds,
         times: &Times,
         found: &Found,
-    ) -> Option<Option<(usize, Place)>> {
+    ) -> Option<(usize, Option<Place>)> {
         for (index, step) in shape.steps.iter().enumerate().skip(from) {
             match *step {
                 Step::Children { tag, message, run } => {
-                    return Some(Some((index, (tag, message, run))));
+                    return Some((index, Some((tag, message, run))));
                 }
                 Step::Open(tag) => {
                     self.out.push(tag);
@@ -468,7 +466,7 @@ impl Work<'_> {
                 return None;
             }
         }
-        open.is_none().then_some(None)
+        open.is_none().then_some((shape.steps.len(), None))
     }
 
     #[inline]

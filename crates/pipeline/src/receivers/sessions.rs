@@ -219,7 +219,11 @@ mod tests {
         assert!(!table.waiting.contains_key(&1));
         assert_eq!(
             table.bytes,
-            table.waiting.values().map(|waiting| waiting.bytes).sum()
+            table
+                .waiting
+                .values()
+                .map(|waiting| waiting.bytes)
+                .sum::<usize>()
         );
     }
 
