@@ -3,7 +3,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use millrace_tracezip::{Compressor, Decompressor, Header, Limits, Mode};
-use millrace_wire::Signal;
+use millrace_wire::{Signal, count};
 
 /// The recorded requests, or `None` where they do not lie beside the project.
 fn recorded(name: &str) -> Option<Vec<Vec<u8>>> {
@@ -36,7 +36,7 @@ fn recorded_traces_come_back_byte_for_byte_and_nearly_all_by_shapes() {
     };
     let mut sender = Compressor::new(Limits::default(), 7);
     let mut receiver = Decompressor::new(Limits::default(), 7);
-    let mut by_shapes = 0;
+    let (mut by_shapes, mut bytes, mut spans) = (0, 0, 0);
     for request in &requests {
         let frame = sender.compress(Signal::Traces, request).unwrap();
         if Header::read(&frame).unwrap().0.mode == Mode::Shapes {
@@ -49,8 +49,14 @@ fn recorded_traces_come_back_byte_for_byte_and_nearly_all_by_shapes() {
             Header::read(&frame),
             rebuilt.err()
         );
+        bytes += frame.len();
+        spans += count(Signal::Traces, request);
     }
     assert_eq!(sender.digest(), receiver.digest());
+    assert!(bytes < 25 * spans, "{bytes} bytes for {spans} spans");
+    for held in [sender.held(), receiver.held()] {
+        assert!(held < 3 << 20, "{held} bytes are held");
+    }
     assert!(
         by_shapes * 100 >= requests.len() * 99,
         "{by_shapes} of {}",
