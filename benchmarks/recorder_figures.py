@@ -48,7 +48,9 @@ class RecorderResults:
         return theirs / ours if ours and theirs else None
 
     def added_ns(self, scenario: str, sdk: str) -> float | None:
-        """Return what an SDK adds to the same program without one."""
+        """Return what an SDK adds to the same program without one: as it was measured, or as their difference."""
+        if any("added_ns" in trial for trial in self.of(scenario, sdk)):
+            return self.median(scenario, sdk, "added_ns")
         bare, with_sdk = self.median(scenario, NONE), self.median(scenario, sdk)
         return None if bare is None or with_sdk is None else with_sdk - bare
 

@@ -18,6 +18,7 @@ from benchmarks.recorder_ddtrace import Ddtrace
 from benchmarks.recorder_sdks import AbsentError, Bare, Millrace, Sdk, Stock, leave
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Callable
 
 Figures = dict[str, Any]
@@ -25,6 +26,8 @@ ATTRIBUTES = {"http.request.method": "GET", "http.route": "/orders/{id}", "http.
 TEN_ATTRIBUTES = {f"attribute.{number}": f"{number}".rjust(20, "x") for number in range(10)}
 BURST_S = 0.005
 OPERATIONS = 5_000
+LOG_OPERATIONS = 500
+"""Few enough that what disturbs one loop mostly disturbs the other, too."""
 WARM_UP_SPANS = 300
 SDKS: dict[str, type[Sdk]] = {kind.name: kind for kind in (Millrace, Stock, Bare, Ddtrace)}
 
@@ -128,19 +131,54 @@ def _measurement(sdk: Sdk, create: str, name: str, options: Figures) -> Figures:
 
 
 def logger_info(sdk: Sdk, options: Figures) -> Figures:
-    """`logger.info` with one argument, through the SDK's handler alone."""
+    """`logger.info` with one argument, through the SDK's handler alone; and what that adds to a null handler."""
     import logging
 
-    logger = logging.getLogger("benchmark.shop")
+    loop, bare = _loop_of_log("shop", sdk.logging_handler()), _loop_of_log("bare", logging.NullHandler())
+    return in_turn(sdk, loop, bare, min(LOG_OPERATIONS, sdk.spans_between_drains), options["seconds"])
+
+
+def _loop_of_log(name: str, handler: logging.Handler) -> Callable[[int], None]:
+    import logging
+
+    logger = logging.getLogger(f"benchmark.{name}")
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    logger.addHandler(sdk.logging_handler())
+    logger.addHandler(handler)
 
     def loop(operations: int) -> None:
         for _ in range(operations):
             logger.info("order %s was paid", "4711")
 
-    return timed(sdk, loop, sdk.spans_between_drains, options["seconds"])
+    return loop
+
+
+def in_turn(
+    sdk: Sdk, loop: Callable[[int], None], bare: Callable[[int], None], operations: int, seconds: float
+) -> Figures:
+    """Call both in turn until the time is over; what `loop` takes, and the median of what it takes more than `bare`.
+
+    The difference is a tenth of either: only calls that follow each other in one process can be compared.
+    """
+    for each in (bare, loop):
+        each(operations)
+    if not sdk.drain():
+        raise AssertionError(f"{sdk.name} has recorded nothing of {operations} operations")
+    samples, added = [], []
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        begin = time.thread_time_ns()
+        bare(operations)
+        between = time.thread_time_ns()
+        loop(operations)
+        samples.append((time.thread_time_ns() - between) / operations)
+        added.append(samples[-1] - (between - begin) / operations)
+        sdk.drain()
+    return {
+        "ns_per_operation": statistics.median(samples),
+        "added_ns": statistics.median(added),
+        "samples": len(samples),
+    }
 
 
 def fastapi_request(sdk: Sdk, options: Figures) -> Figures:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import bars, plots, recorder_report, store_report
+from benchmarks import bars, plots, recorder_report, store_report, tracezip_report
 from benchmarks.figures import NetworkResults
 from benchmarks.markdown import bar_table, machine_line, show, table
 from benchmarks.network_io import LATENCIES, RATE_SPANS_PER_S, SATURATION
@@ -52,6 +52,8 @@ TITLES = {
 def write(results: Mapping[str, Any], folder: Path) -> None:
     """Write the page and its plots."""
     folder.mkdir(exist_ok=True)
+    if "tracezip" in results:
+        tracezip_report.write(results["tracezip"], folder / "benchmarks")
     parts = [HEAD]
     if "network_io" in results:
         parts += _network(results["network_io"], folder)

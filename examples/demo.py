@@ -31,8 +31,10 @@ STORE = ROOT / "target/demo/store"
 CUSTOMERS = 4
 REQUESTS = 200
 PRODUCTS = ("mill wheel", "grindstone", "flour sack", "sluice gate", "windmill")
-STOP_TIMEOUT_S = 20
-PACKING_TIMEOUT_S = 30
+STOP_TIMEOUT_S = 30
+PACKING_TIMEOUT_S = 60
+ANSWER_TIMEOUT_S = 90
+"""For the first requests, which wait until the services have started; seconds, on a machine that does nothing else."""
 PAGE = "http://127.0.0.1:4319"
 
 PICTURE = """\
@@ -159,7 +161,7 @@ def run_shop(to: Server, folder: Path) -> Counter[int]:
         payments = running.enter_context(service("payments", folder / "payments.log", http))
         shop = {"SHOP_DATABASE": str(folder / "shop.db"), "SHOP_PAYMENTS": payments, **queue}
         storefront = running.enter_context(service("storefront", folder / "storefront.log", {**grpc, **shop}))
-        client = running.enter_context(httpx.Client(base_url=storefront, timeout=30))
+        client = running.enter_context(httpx.Client(base_url=storefront, timeout=ANSWER_TIMEOUT_S))
         pool = running.enter_context(ThreadPoolExecutor(CUSTOMERS))
         answers = Counter(pool.map(lambda number: shop_for(client, number), range(REQUESTS)))
         wait_until_packed(folder / "orders")

@@ -16,7 +16,7 @@ log = logging.getLogger("shop.storefront")
 log.setLevel(logging.INFO)
 
 DATABASE = os.environ["SHOP_DATABASE"]
-payments = httpx.Client(base_url=os.environ["SHOP_PAYMENTS"], timeout=30)
+payments = httpx.Client(base_url=os.environ["SHOP_PAYMENTS"], timeout=90)
 
 CATALOGUE = [("mill wheel", 4_900), ("grindstone", 1_250), ("flour sack", 30), ("sluice gate", 780)]
 

@@ -30,6 +30,8 @@ __all__ = [
     "SpanScope",
     "TraceIndex",
     "Tracer",
+    "TracezipCompressor",
+    "TracezipDecompressor",
     "ZstdCompressor",
     "ZstdDecompressor",
     "__version__",
@@ -236,6 +238,23 @@ def edit_attribute(
     key: str,
     value: AttributeValue,
 ) -> bytes: ...
+
+@final
+class TracezipCompressor:
+    def __new__(cls, session: int, path_values: int | None = None) -> TracezipCompressor: ...
+    def compress(self, signal: Signal, request: bytes | bytearray) -> bytes: ...
+    def use_shapes(self, signal: Signal, yes: bool) -> None: ...
+    @property
+    def held(self) -> int: ...
+    @property
+    def shapes(self) -> int: ...
+
+@final
+class TracezipDecompressor:
+    def __new__(cls, path_values: int | None = None) -> TracezipDecompressor: ...
+    def decompress(self, frame: bytes | bytearray) -> bytes: ...
+    @property
+    def held(self) -> int: ...
 
 @final
 class ZstdDecompressor:

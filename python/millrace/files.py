@@ -4,6 +4,7 @@
 `.jsonl`, `.json`     OTLP/JSON, one request a line; a `.json` file may also spread one over many lines
 `.otlp`               protobuf, each request preceded by its length in 4 bytes, big-endian
 `.gz`, `.zst` after   the same, compressed as a whole
+`.otz`                frames of tracezip, each preceded by its length in 4 bytes, big-endian
 ====================  ==================================================================================
 
 The Collector's file exporter writes both forms, and so does that of millrace. The signal of JSON is told by its first
@@ -21,7 +22,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
-from millrace import otlp
+from millrace import _native, otlp
 from millrace.errors import DecodeError
 from millrace.zstd import ZstdReader, ZstdWriter
 
@@ -31,6 +32,9 @@ REQUEST_BYTES_MAX = 64 << 20
 """Largest request read from a file: OTLP's own recommendation for receivers."""
 
 _LENGTH_BYTES = 4
+_FILE_SESSION = 1
+"""The session of a file: nobody else is there to tell it from, and the same requests give the same bytes."""
+_SIGNALS: tuple[otlp.Signal, ...] = ("traces", "metrics", "logs", "profiles")
 _SIGNAL_KEYS: dict[str, otlp.Signal] = {
     "resourceSpans": "traces",
     "resourceMetrics": "metrics",
@@ -43,7 +47,7 @@ class Format(NamedTuple):
     """How a file is written."""
 
     encoding: str
-    """`jsonl`, `json` or `otlp`."""
+    """`jsonl`, `json`, `otlp` or `otz`."""
     compression: str | None
     """`gz`, `zst`, or `None`."""
 
@@ -65,8 +69,11 @@ def format_of(path: str | Path) -> Format:
     *_, ending, last = ["", "", *Path(path).name.lower().split(".")]
     compression = last if last in {"gz", "zst"} else None
     encoding = ending if compression else last
+    if encoding == "otz" and compression is None:
+        return Format(encoding, None)
     if encoding not in {"json", "jsonl", "otlp"}:
-        raise ValueError(f"expected a name that ends in .jsonl, .json or .otlp (then .gz or .zst), got {str(path)!r}")
+        endings = ".otz, .jsonl, .json or .otlp (the last three then .gz or .zst)"
+        raise ValueError(f"expected a name that ends in {endings}, got {str(path)!r}")
     return Format(encoding, compression)
 
 
@@ -90,6 +97,8 @@ def read(path: str | Path, signal: otlp.Signal | None = None, *, like: Format | 
         try:
             if encoding == "otlp":
                 yield from _read_otlp(file, signal)
+            elif encoding == "otz":
+                yield from _read_otz(file)
             else:
                 yield from _read_json(file, whole=encoding == "json")
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -113,6 +122,7 @@ class Writer:
         standard = str(path) == "-"
         self._raw: BinaryIO = sys.stdout.buffer if standard else Path(path).open("wb")  # noqa: SIM115 - see close()
         self._file = _compressed(self._raw, self._format.compression)
+        self._tracezip = _native.TracezipCompressor(_FILE_SESSION) if self._format.encoding == "otz" else None
 
     def write(self, signal: otlp.Signal, request: bytes) -> None:
         """Append a request.
@@ -121,7 +131,10 @@ class Writer:
             millrace.errors.DecodeError: The bytes are not a request of this signal.
             ValueError: It is longer than 4 bytes can say.
         """
-        if self._format.encoding != "otlp":
+        if self._tracezip is not None:
+            otlp.validate(signal, request)
+            request = self._tracezip.compress(signal, request)
+        elif self._format.encoding != "otlp":
             self._file.write(otlp.to_json(signal, request) + b"\n")
             return
         if len(request) >= 1 << 8 * _LENGTH_BYTES:
@@ -184,6 +197,27 @@ def _read_otlp(file: BinaryIO, signal: otlp.Signal | None) -> Iterator[Request]:
             message = f"the signal of the request at byte {offset} cannot be told from its bytes"
             raise DecodeError(f"{message}: name it (--signal), or it is damaged", offset)
         offset += length
+
+
+def _read_otz(file: BinaryIO) -> Iterator[Request]:
+    sessions = _native.TracezipDecompressor()
+    offset = 0
+    while prefix := file.read(_LENGTH_BYTES):
+        length = int.from_bytes(prefix, "big")
+        if len(prefix) == _LENGTH_BYTES and length > REQUEST_BYTES_MAX:
+            message = f"byte {offset} says that a frame of {length} bytes follows, more than {REQUEST_BYTES_MAX}"
+            raise DecodeError(f"{message}: this is no .otz file, or it is damaged", offset)
+        frame = file.read(length)
+        if len(prefix) + len(frame) != _LENGTH_BYTES + length:
+            raise DecodeError(f"the file ends within the frame that starts at byte {offset}: it is cut off", offset)
+        try:
+            data = sessions.decompress(frame)
+        except DecodeError as error:
+            raise DecodeError(f"the frame at byte {offset}: {error}", offset) from error
+        signal = _SIGNALS[frame[0] >> 4 & 3]
+        _check(signal, data, offset)
+        yield Request(signal, data)
+        offset += _LENGTH_BYTES + length
 
 
 def _check(signal: otlp.Signal, data: bytes, offset: int) -> None:

@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.timeout(300)  # four programs start, on a machine that may do much else
 def test_the_demo_accounts_for_every_signal_and_tells_what_the_store_knows(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "examples.demo", str(tmp_path / "demo/store")]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

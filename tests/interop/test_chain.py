@@ -16,6 +16,7 @@ LINKS = {
     "grpc zstd": ("grpc", {"compression": "zstd"}),
     "grpc gzip": ("grpc", {"compression": "gzip"}),
     "http zstd": ("http", {"compression": "zstd"}),
+    "http otz1": ("http", {"compression": "otz1"}),
     "http json gzip": ("http", {"compression": "gzip", "encoding": "json"}),
 }
 REQUESTS = 40

@@ -1,9 +1,12 @@
 """The wheel, installed into an empty environment: what it brings with it, and that it works there."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 import venv
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -54,3 +57,11 @@ def test_the_installed_command_answers(environment: Path) -> None:
 def test_the_installed_package_is_typed_and_has_its_native_module(environment: Path) -> None:
     program = "import millrace._native as n, pathlib; print(pathlib.Path(n.__file__).with_name('py.typed').exists())"
     assert output_of(environment / "python", "-c", program) == "True\n"
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="without Node.js and npm there is no page to pack")
+def test_the_wheel_has_the_page(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert "millrace/api/static/index.html" in names
+    assert any(re.fullmatch(r"millrace/api/static/assets/index-.*\.js", name) for name in names)

@@ -14,7 +14,7 @@ from millrace.errors import DecodeError
 from millrace.otlp import SIGNALS, Signal
 from tests.python.commands import millrace
 
-ENDINGS = ("jsonl", "jsonl.gz", "jsonl.zst", "otlp", "otlp.gz", "otlp.zst")
+ENDINGS = ("jsonl", "jsonl.gz", "jsonl.zst", "otlp", "otlp.gz", "otlp.zst", "otz")
 
 
 @pytest.fixture

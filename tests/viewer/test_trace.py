@@ -175,6 +175,25 @@ def test_dragging_over_the_whole_zooms_and_the_link_keeps_it(open_known: Callabl
     expect(page.get_by_role("button", name="Whole trace")).to_have_count(0)
 
 
+def test_services_keep_colours_of_their_own_where_motion_is_reduced(open_page: Open, failed: Trace) -> None:
+    page = open_page(f"/trace/{failed.trace_id}")  # the context of all tests asks for reduced motion
+    rows(page).first.wait_for()
+    page.keyboard.press("f")
+    graph = page.get_by_role("application", name=re.compile("^Flame graph"))
+    colors: int = graph.evaluate(
+        """canvas => {
+            const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+            const counts = new Map();
+            for (let at = 0; at < pixels.length; at += 4) {
+                const color = pixels.slice(at, at + 4).join();
+                if (pixels[at + 3] === 255) counts.set(color, (counts.get(color) ?? 0) + 1);
+            }
+            return [...counts.values()].filter(count => count > 200).length;
+        }"""
+    )
+    assert colors >= len({span.service for span in failed.spans}) - 1
+
+
 def test_the_flame_graph_gathers_spans_by_path_and_is_walked_by_keyboard(open_known: Callable[[str], Page]) -> None:
     page = open_known("")
     rows(page).first.wait_for()

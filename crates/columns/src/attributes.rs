@@ -51,7 +51,7 @@ struct KeyColumn {
     kind: Option<Kind>,
     typed: Option<Typed>,
     typed_rows: usize,
-    /// Values of another type. Mostly there are none, but DuckDB wants the column.
+    /// Values of another type. Mostly there are none, but `DuckDB` wants the column.
     value: BinaryBuilder,
     value_rows: usize,
     /// The last row in which the key was seen, counted from 1.
@@ -194,18 +194,17 @@ impl AttributeColumns {
     }
 
     fn push_metadata_of_columns(&mut self, columns: &[usize]) {
-        let id = match self.metadata.by_columns.get(columns) {
-            Some(id) => *id,
-            None => {
-                let keys: Vec<&str> = columns
-                    .iter()
-                    .filter_map(|index| self.columns.get(*index))
-                    .map(|column| &*column.key)
-                    .collect();
-                let id = self.metadata.intern(variant::metadata(keys.into_iter()));
-                self.metadata.by_columns.insert(columns.to_vec(), id);
-                id
-            }
+        let id = if let Some(id) = self.metadata.by_columns.get(columns) {
+            *id
+        } else {
+            let keys: Vec<&str> = columns
+                .iter()
+                .filter_map(|index| self.columns.get(*index))
+                .map(|column| &*column.key)
+                .collect();
+            let id = self.metadata.intern(variant::metadata(keys.into_iter()));
+            self.metadata.by_columns.insert(columns.to_vec(), id);
+            id
         };
         self.metadata.of_rows.push(id);
     }
@@ -229,9 +228,9 @@ impl AttributeColumns {
             .map(|(_, pair)| pair)
             .collect();
         if is_complete {
-            pairs
-                .iter()
-                .for_each(|pair| push_delimited(&mut scratch.otlp, 1, pair.bytes));
+            for pair in pairs {
+                push_delimited(&mut scratch.otlp, 1, pair.bytes);
+            }
         }
         let mut names: Vec<&str> = counting.iter().map(|pair| pair.key).collect();
         let mut residual = Vec::new();

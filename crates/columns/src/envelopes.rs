@@ -33,23 +33,20 @@ impl EnvelopeColumns {
     pub(crate) fn push(&mut self, tables: &Tables, row: &Row<'_>) {
         self.resources.push(row.resource.cast_signed());
         self.scopes.push(row.scope.cast_signed());
-        match first(
+        if let Some(resource) = first(
             &mut self.is_resource_written,
             &tables.resources,
             row.resource,
         ) {
-            Some(resource) => {
-                self.resource.append_value(&resource.bytes);
-                self.resource_attributes
-                    .push(resource_pairs(&resource.bytes), &mut self.types);
-                let view = ResourceView::new(&resource.bytes);
-                self.resource_schema_url.append_value(view.schema_url);
-            }
-            None => {
-                self.resource.append_null();
-                self.resource_attributes.push_null();
-                self.resource_schema_url.append_null();
-            }
+            self.resource.append_value(&resource.bytes);
+            self.resource_attributes
+                .push(resource_pairs(&resource.bytes), &mut self.types);
+            let view = ResourceView::new(&resource.bytes);
+            self.resource_schema_url.append_value(view.schema_url);
+        } else {
+            self.resource.append_null();
+            self.resource_attributes.push_null();
+            self.resource_schema_url.append_null();
         }
         match first(&mut self.is_scope_written, &tables.scopes, row.scope) {
             Some(scope) => self.scope.append_value(&scope.bytes),

@@ -251,7 +251,7 @@ impl Keys {
                 };
                 let nulls = column
                     .statistics()
-                    .and_then(|statistics| statistics.null_count_opt())
+                    .and_then(parquet::file::statistics::Statistics::null_count_opt)
                     .unwrap_or_default()
                     .cast_signed();
                 let by_kind = self.0.entry(key.clone()).or_default();

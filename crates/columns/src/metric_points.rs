@@ -276,9 +276,12 @@ impl PointColumns {
             (values.count, values.sum) = (Some(view.count), Some(view.sum));
         }
         self.bucket_counts
-            .push(histogram.iter().flat_map(|view| view.bucket_counts()));
-        self.explicit_bounds
-            .push(histogram.iter().flat_map(|view| view.explicit_bounds()));
+            .push(histogram.iter().flat_map(HistogramPointView::bucket_counts));
+        self.explicit_bounds.push(
+            histogram
+                .iter()
+                .flat_map(HistogramPointView::explicit_bounds),
+        );
         self.scale
             .append_option(exponential.map(|view| view.scale()));
         self.zero_count
@@ -307,11 +310,11 @@ impl PointColumns {
         self.negative.push(side(9));
         let quantiles: Vec<(f64, f64)> = summary
             .iter()
-            .flat_map(|view| view.quantile_values())
+            .flat_map(SummaryPointView::quantile_values)
             .collect();
-        quantiles
-            .iter()
-            .for_each(|(_, value)| self.quantile_values.append_value(*value));
+        for (_, value) in &quantiles {
+            self.quantile_values.append_value(*value);
+        }
         self.quantiles
             .push(quantiles.iter().map(|(quantile, _)| *quantile));
         is_odd

@@ -93,7 +93,7 @@ impl FileReader {
     pub(crate) fn read_trace(
         &self,
         id: &str,
-        groups: Vec<usize>,
+        groups: &[usize],
         trace: &mut RequestBuilder,
         tables: &mut Tables,
     ) -> Result<(), Error> {
@@ -107,7 +107,7 @@ impl FileReader {
         });
         let reader = self
             .builder()?
-            .with_row_groups(groups.clone())
+            .with_row_groups(groups.to_vec())
             .with_row_filter(RowFilter::new(vec![Box::new(predicate)]))
             .with_batch_size(8 * BATCH_ROWS)
             .build()?;
@@ -119,7 +119,7 @@ impl FileReader {
             }
             if shared.is_none() {
                 let mut known = SharedRows::default();
-                known.read_groups(self, groups.clone(), tables)?;
+                known.read_groups(self, groups.to_vec(), tables)?;
                 shared = Some(known);
             }
             let Some(known) = &mut shared else { continue };

@@ -74,6 +74,6 @@ impl TraceIndex {
         if groups.is_empty() {
             return Ok(());
         }
-        FileReader::open(path, signal)?.read_trace(id, groups, trace, tables)
+        FileReader::open(path, signal)?.read_trace(id, &groups, trace, tables)
     }
 }

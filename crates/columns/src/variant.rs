@@ -137,7 +137,9 @@ fn push_array(out: &mut Vec<u8>, values: &[Vec<u8>]) {
     out.push((LARGE | OFFSETS_OF_4_BYTES) << 2 | ARRAY);
     out.extend_from_slice(&(values.len() as u32).to_le_bytes());
     push_offsets(out, values.iter());
-    values.iter().for_each(|value| out.extend_from_slice(value));
+    for value in values {
+        out.extend_from_slice(value);
+    }
 }
 
 fn push_offsets<'a>(out: &mut Vec<u8>, values: impl Iterator<Item = &'a Vec<u8>>) {
@@ -160,7 +162,7 @@ pub(crate) fn push_object(out: &mut Vec<u8>, fields: &mut [(&str, u32, Vec<u8>)]
         out.extend_from_slice(&id.to_le_bytes());
     }
     push_offsets(out, fields.iter().map(|(.., value)| value));
-    fields
-        .iter()
-        .for_each(|(.., value)| out.extend_from_slice(value));
+    for (.., value) in fields.iter() {
+        out.extend_from_slice(value);
+    }
 }

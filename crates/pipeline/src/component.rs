@@ -90,6 +90,8 @@ pub enum Reason {
     InvalidData,
     /// The request is not OTLP.
     Malformed,
+    /// The frame belongs to a session that is not known here; its sender begins a new one and sends again.
+    SessionReset,
     /// The file could not be written.
     WriteFailed,
 }
@@ -111,6 +113,7 @@ impl Reason {
             Self::DeadlineExceeded => "deadline_exceeded",
             Self::InvalidData => "invalid_data",
             Self::Malformed => "malformed",
+            Self::SessionReset => "session_reset",
             Self::WriteFailed => "write_failed",
         }
     }

@@ -17,6 +17,7 @@ use crate::config::{Config, Extension, OtlpReceiver, Processor, Receiver, StartE
 use crate::graph::{Graph, Shared};
 use crate::log::{Level, Log};
 use crate::net::tls;
+use crate::receivers::sessions::Sessions;
 use crate::receivers::{Endpoint, Intake, Limits, Listener, Windows};
 use crate::self_metrics::{self, Observed};
 use crate::status_server::{self, Page};
@@ -61,6 +62,7 @@ struct Blueprint {
     max_concurrent_streams: u32,
     tls: Option<Arc<tls::ServerTlsFiles>>,
     places: Arc<Semaphore>,
+    sessions: Arc<Sessions>,
     connections: Arc<Semaphore>,
     windows: Windows,
 }
@@ -253,6 +255,7 @@ fn blueprints(
     config: &Config,
     windows: &Windows,
 ) -> Result<Vec<Protocol>, StartError> {
+    let sessions = Arc::<Sessions>::default();
     let places = Arc::new(Semaphore::new(
         receiver
             .max_concurrent_requests
@@ -285,6 +288,7 @@ fn blueprints(
             max_concurrent_streams: streams,
             tls,
             places: Arc::clone(&places),
+            sessions: Arc::clone(&sessions),
             connections: Arc::clone(&connections),
             windows: windows.clone(),
         })
@@ -413,6 +417,7 @@ impl Worker {
                 ledger,
                 budget: self.observed.budget.clone(),
                 places: Arc::clone(&blueprint.places),
+                sessions: Arc::clone(&blueprint.sessions),
             })
         };
         Endpoint {

@@ -4,6 +4,7 @@ use pyo3::types::{PyDict, PyString};
 use smallvec::SmallVec;
 
 use crate::clean::{self, ValueLimits};
+use crate::text;
 use crate::value::EncodedObject;
 
 /// Attributes that lie inside their owner; more of them lie elsewhere.
@@ -17,8 +18,6 @@ pub(crate) struct Attributes {
 }
 
 struct Pair {
-    /// The hash that Python keeps in the string: keys that differ mostly differ here.
-    hash: isize,
     key: Py<PyString>,
     value: Py<PyAny>,
 }
@@ -31,22 +30,25 @@ pub(crate) struct AttributeLimits {
 }
 
 /// A key and a value that may be kept: what calls Python has been done.
-pub(crate) struct Accepted {
-    hash: isize,
-    key: Py<PyString>,
-    value: Py<PyAny>,
+pub(crate) struct Accepted<'py> {
+    key: Bound<'py, PyString>,
+    value: Bound<'py, PyAny>,
 }
 
 /// Takes a key and a value in; `None` where the key is not one, which was said to the user.
-#[inline]
-pub(crate) fn accept(
-    key: &Bound<'_, PyAny>,
-    value: &Bound<'_, PyAny>,
+#[expect(
+    clippy::inline_always,
+    reason = "a third of what it costs would be the passing of its result"
+)]
+#[inline(always)]
+pub(crate) fn accept<'py>(
+    key: &Bound<'py, PyAny>,
+    value: &Bound<'py, PyAny>,
     limits: &AttributeLimits,
-) -> PyResult<Option<Accepted>> {
+) -> PyResult<Option<Accepted<'py>>> {
     let other;
     let text = match key.cast_exact::<PyString>() {
-        Ok(text) if !text.is_empty()? => text,
+        Ok(text) if text::length(text) > 0 => text,
         _ => match clean::key(key)? {
             Some(text) => {
                 other = text;
@@ -55,10 +57,8 @@ pub(crate) fn accept(
             None => return Ok(None),
         },
     };
-    let hash = text.hash()?;
     Ok(Some(Accepted {
-        hash,
-        key: text.clone().unbind(),
+        key: text.clone(),
         value: clean::value(value, &limits.value)?,
     }))
 }
@@ -70,7 +70,9 @@ impl Attributes {
         limits: &AttributeLimits,
     ) -> PyResult<Self> {
         let mut attributes = Self::default();
-        if let Some(mapping) = mapping {
+        if let Some(dictionary) = mapping.and_then(|mapping| mapping.cast_exact::<PyDict>().ok()) {
+            attributes.fill(dictionary, limits)?;
+        } else if let Some(mapping) = mapping {
             each_pair(mapping, |key, value| {
                 attributes.put(mapping.py(), accept(key, value, limits)?, limits);
                 Ok(())
@@ -79,39 +81,75 @@ impl Attributes {
         Ok(attributes)
     }
 
+    /// Takes over a dictionary.
+    fn fill(&mut self, dictionary: &Bound<'_, PyDict>, limits: &AttributeLimits) -> PyResult<()> {
+        let py = dictionary.py();
+        let fitting = dictionary.len().min(limits.count as usize);
+        self.pairs.reserve_exact(fitting);
+        // The keys of a dictionary are different, as long as each is the text that it is.
+        let mut are_texts = true;
+        for (key, value) in dictionary {
+            are_texts &= key.is_exact_instance_of::<PyString>();
+            match accept(&key, &value, limits)? {
+                Some(accepted) if are_texts && self.pairs.len() < fitting => self.push(accepted),
+                accepted => drop(self.put(py, accepted, limits)),
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn push(&mut self, Accepted { key, value }: Accepted<'_>) {
+        self.pairs.push(Pair {
+            key: key.unbind(),
+            value: value.unbind(),
+        });
+    }
+
     /// Sets one attribute: a new value for a known key, or a new key if there is room. What is replaced is returned, to be let go of
     /// where no lock is held.
-    #[inline]
-    pub(crate) fn put(
+    #[expect(clippy::inline_always, reason = "as above")]
+    #[inline(always)]
+    pub(crate) fn put<'py>(
         &mut self,
-        py: Python<'_>,
-        accepted: Option<Accepted>,
+        py: Python<'py>,
+        accepted: Option<Accepted<'py>>,
         limits: &AttributeLimits,
-    ) -> Option<Py<PyAny>> {
-        let Some(Accepted { hash, key, value }) = accepted else {
+    ) -> Option<Bound<'py, PyAny>> {
+        let Some(accepted) = accepted else {
             self.dropped += 1;
             return None;
         };
-        for pair in &mut self.pairs {
-            if pair.hash == hash && same_text(py, &pair.key, &key) {
-                return Some(std::mem::replace(&mut pair.value, value));
-            }
+        let position = self.position(py, &accepted.key);
+        if let Some(pair) = position.and_then(|position| self.pairs.get_mut(position)) {
+            let before = std::mem::replace(&mut pair.value, accepted.value.unbind());
+            return Some(before.into_bound(py));
         }
         if self.pairs.len() >= limits.count as usize {
             self.dropped += 1;
-            return Some(value);
+            return Some(accepted.value);
         }
-        self.pairs.push(Pair { hash, key, value });
+        self.push(accepted);
         None
     }
 
     /// Lets go of all. Faster than dropping: nothing has to be asked about the thread.
     #[inline]
-    pub(crate) fn release(&mut self, py: Python<'_>) {
-        for pair in self.pairs.drain(..) {
-            drop(pair.key.into_bound(py));
-            drop(pair.value.into_bound(py));
+    pub(crate) fn release(mut self, py: Python<'_>) {
+        while let Some(pair) = self.pairs.pop() {
+            pair.key.drop_ref(py);
+            pair.value.drop_ref(py);
         }
+    }
+
+    /// Where a key is. The hash that strings keep tells those apart that are not the same.
+    #[inline]
+    fn position(&self, py: Python<'_>, key: &Bound<'_, PyString>) -> Option<usize> {
+        let hash = text::hash(key);
+        self.pairs.iter().position(|pair| {
+            let known = pair.key.bind(py);
+            text::hash(known) == hash && (known.is(key) || known.as_any().eq(key).unwrap_or(false))
+        })
     }
 
     /// How many did not fit or were not attributes.
@@ -125,9 +163,9 @@ impl Attributes {
         for pair in &self.pairs {
             let key = pair.key.bind(py);
             let value = EncodedObject(pair.value.bind(py));
-            match key.to_str() {
-                Ok(key) => write(key, &value),
-                Err(_) => write(&clean::readable(key), &value),
+            match text::utf8(key) {
+                Some(key) => write(key, &value),
+                None => write(&clean::readable(key), &value),
             }
         }
     }
@@ -140,11 +178,6 @@ impl Attributes {
         }
         Ok(dictionary)
     }
-}
-
-#[inline]
-fn same_text(py: Python<'_>, one: &Py<PyString>, other: &Py<PyString>) -> bool {
-    one.is(other) || one.bind(py).as_any().eq(other.bind(py)).unwrap_or(false)
 }
 
 /// Calls `visit` for each entry of a dictionary, or of whatever has `items()`.

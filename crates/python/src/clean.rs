@@ -23,7 +23,10 @@ pub(crate) struct ValueLimits {
 
 /// The value as it is kept: itself where it is immutable, else a copy. Whatever is not a value becomes its text.
 #[inline]
-pub(crate) fn value(value: &Bound<'_, PyAny>, limits: &ValueLimits) -> PyResult<Py<PyAny>> {
+pub(crate) fn value<'py>(
+    value: &Bound<'py, PyAny>,
+    limits: &ValueLimits,
+) -> PyResult<Bound<'py, PyAny>> {
     let unbounded = limits.length.is_none();
     let is_kept = (unbounded && value.is_exact_instance_of::<PyString>())
         || value.is_exact_instance_of::<PyInt>()
@@ -31,25 +34,25 @@ pub(crate) fn value(value: &Bound<'_, PyAny>, limits: &ValueLimits) -> PyResult<
         || value.is_exact_instance_of::<PyFloat>()
         || (unbounded && value.is_exact_instance_of::<PyBytes>());
     if is_kept {
-        return Ok(value.clone().unbind());
+        return Ok(value.clone());
     }
     copied(value, limits, DEPTH_MAX, &mut VALUES_MAX.clone())
 }
 
 #[cold]
-fn copied(
-    value: &Bound<'_, PyAny>,
+fn copied<'py>(
+    value: &Bound<'py, PyAny>,
     limits: &ValueLimits,
     depth_left: usize,
     values_left: &mut usize,
-) -> PyResult<Py<PyAny>> {
+) -> PyResult<Bound<'py, PyAny>> {
     let py = value.py();
     if depth_left == 0 || *values_left == 0 {
-        return Ok(py.None());
+        return Ok(py.None().into_bound(py));
     }
     *values_left -= 1;
     if value.is_none() || value.is_instance_of::<PyInt>() || value.is_instance_of::<PyFloat>() {
-        return Ok(value.clone().unbind());
+        return Ok(value.clone());
     }
     if let Ok(text) = value.cast::<PyString>() {
         return shortened(text, limits);
@@ -58,8 +61,8 @@ fn copied(
         let content = bytes.as_bytes();
         return Ok(
             match limits.length.and_then(|length| content.get(..length)) {
-                Some(start) => PyBytes::new(py, start).into_any().unbind(),
-                None => value.clone().unbind(),
+                Some(start) => PyBytes::new(py, start).into_any(),
+                None => value.clone(),
             },
         );
     }
@@ -75,21 +78,21 @@ fn copied(
             let inside = depth_left.saturating_sub(MESSAGES_OF_SEQUENCE);
             copies.append(copied(&item?, limits, inside, values_left)?)?;
         }
-        return Ok(PyTuple::new(py, copies)?.into_any().unbind());
+        return Ok(PyTuple::new(py, copies)?.into_any());
     }
     complaint::value_type(value)?;
     match value.str() {
         Ok(text) if has_own_text(value) => shortened(&text, limits),
-        _ => Ok(py.None()),
+        _ => Ok(py.None().into_bound(py)),
     }
 }
 
-fn copied_mapping(
-    mapping: &Bound<'_, PyMapping>,
+fn copied_mapping<'py>(
+    mapping: &Bound<'py, PyMapping>,
     limits: &ValueLimits,
     depth_left: usize,
     values_left: &mut usize,
-) -> PyResult<Py<PyAny>> {
+) -> PyResult<Bound<'py, PyAny>> {
     let copy = PyDict::new(mapping.py());
     for item in mapping.items()? {
         if *values_left == 0 {
@@ -110,18 +113,19 @@ fn copied_mapping(
         let inside = depth_left.saturating_sub(MESSAGES_OF_MAPPING);
         copy.set_item(key, copied(&value, limits, inside, values_left)?)?;
     }
-    Ok(copy.into_any().unbind())
+    Ok(copy.into_any())
 }
 
 /// The first characters of a text, as many as are allowed.
-fn shortened(text: &Bound<'_, PyString>, limits: &ValueLimits) -> PyResult<Py<PyAny>> {
+fn shortened<'py>(
+    text: &Bound<'py, PyString>,
+    limits: &ValueLimits,
+) -> PyResult<Bound<'py, PyAny>> {
     match limits.length {
-        Some(length) if text.len()? > length => Ok(text
-            .cast::<PySequence>()?
-            .get_slice(0, length)?
-            .unbind()
-            .into_any()),
-        _ => Ok(text.clone().into_any().unbind()),
+        Some(length) if text.len()? > length => {
+            Ok(text.cast::<PySequence>()?.get_slice(0, length)?.into_any())
+        }
+        _ => Ok(text.clone().into_any()),
     }
 }
 

@@ -91,7 +91,7 @@ fn current_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
     // The class refuses changes from outside; this one is not finished yet.
     let dictionary = context.cast::<PyDict>()?;
     if let Some(below) = scope.get().below(py) {
-        dictionary.update(below.cast_bound(py)?)?;
+        dictionary.update(below.cast()?)?;
     }
     if let Some(span) = scope.get().span(py) {
         dictionary.set_item(&api.span_key, span)?;
@@ -101,11 +101,11 @@ fn current_context(py: Python<'_>) -> PyResult<Bound<'_, PyAny>> {
 
 /// The context below a span that is about to be entered: the current one without the span in it.
 #[inline]
-pub(crate) fn below(current: Option<&Bound<'_, PyAny>>) -> Option<Py<PyAny>> {
+pub(crate) fn below<'py>(current: Option<&Bound<'py, PyAny>>) -> Option<Bound<'py, PyAny>> {
     let current = current?;
     match current.cast_exact::<SpanScope>() {
         Ok(scope) => scope.get().below(current.py()),
-        Err(_) => Some(current.clone().unbind()),
+        Err(_) => Some(current.clone()),
     }
 }
 
@@ -124,6 +124,7 @@ pub(crate) fn span_in<'py>(
     }
     let key = &Api::get(py)?.span_key;
     let found = match holder.cast::<PyDict>() {
+        Ok(dictionary) if dictionary.is_empty() => None,
         Ok(dictionary) => dictionary.get_item(key)?,
         Err(_) => Some(holder.call_method1("get", (key,))?),
     };

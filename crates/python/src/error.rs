@@ -24,6 +24,8 @@ pub(crate) enum Error {
     Load(LoadError),
     /// An event loop that could not be made.
     Runtime(std::io::Error),
+    /// A frame that cannot be rebuilt.
+    Frame(millrace_tracezip::Error),
     /// Compressed data that is damaged.
     Codec(std::io::Error),
     /// A file of a store that cannot be read.
@@ -59,6 +61,7 @@ impl From<Error> for PyErr {
                 PyValueError::new_err(sentence)
             }
             Error::Store(sentence) => raised(py, &STORE_ERROR, "StoreError", (sentence,)),
+            Error::Frame(error) => raised(py, &DECODE_ERROR, "DecodeError", (error.to_string(),)),
             Error::Codec(error) => raised(
                 py,
                 &DECODE_ERROR,

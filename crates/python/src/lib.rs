@@ -12,23 +12,30 @@ mod attribute;
 mod attributes;
 mod buffer;
 mod clean;
+mod clock;
 mod codec;
 mod complaint;
 mod context;
 mod context_variable;
+mod direct;
 mod door;
 mod engine;
 mod error;
 mod gateway;
+mod held;
 mod load;
 mod log;
 mod metric;
 mod otlp;
+#[cfg_attr(Py_GIL_DISABLED, path = "unrecycled.rs")]
+mod recycled;
 mod resource;
 mod send;
 mod settings;
 mod store;
+mod text;
 mod trace;
+mod tracezip;
 mod value;
 
 /// The native part of millrace. Use the public modules instead: this one may change with every version.
@@ -68,9 +75,17 @@ mod _native {
     use crate::trace::{NonRecordingSpan, Span, SpanRecorder, SpanScope, Tracer};
 
     #[pymodule_export]
+    use crate::tracezip::{TracezipCompressor, TracezipDecompressor};
+
+    #[pymodule_export]
     #[expect(
         non_upper_case_globals,
         reason = "the name that Python gives to a version"
     )]
     const __version__: &str = env!("CARGO_PKG_VERSION");
+
+    #[pymodule_init]
+    fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
+        crate::trace::install_direct_methods(module.py())
+    }
 }

@@ -3,7 +3,7 @@ use millrace_wire::encode::{EncodeValue, push_array, push_map, push_pair};
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyBytes, PyDict, PyFloat, PyInt, PyList, PyString, PyTuple};
 
-use crate::clean;
+use crate::{clean, text};
 
 /// A Python object that is written as the content of an `AnyValue`; what it cannot be is written as the empty value.
 pub(crate) struct EncodedObject<'a, 'py>(pub(crate) &'a Bound<'py, PyAny>);
@@ -29,7 +29,7 @@ impl EncodeValue for EncodedObject<'_, '_> {
     fn encode_pair(&self, out: &mut Vec<u8>, number: u32, key: &str) {
         let object = self.0;
         if let Ok(text) = object.cast_exact::<PyString>()
-            && let Ok(text) = text.to_str()
+            && let Some(text) = text::utf8(text)
         {
             text.encode_pair(out, number, key);
         } else if let Ok(truth) = object.cast_exact::<PyBool>() {
@@ -48,9 +48,9 @@ impl EncodeValue for EncodedObject<'_, '_> {
 
 #[inline]
 fn encode_text(text: &Bound<'_, PyString>, out: &mut Vec<u8>) {
-    match text.to_str() {
-        Ok(text) => text.encode_value(out),
-        Err(_) => clean::readable(text).as_str().encode_value(out),
+    match text::utf8(text) {
+        Some(text) => text.encode_value(out),
+        None => clean::readable(text).as_str().encode_value(out),
     }
 }
 

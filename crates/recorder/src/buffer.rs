@@ -87,8 +87,8 @@ pub struct Buffer {
 
 /// Where requests that were taken give back what they held.
 struct Returns {
-    /// Bytes that wait or are being sent.
-    used: AtomicUsize,
+    /// Bytes that are being sent.
+    taken: AtomicUsize,
     spare: Shared<Spare>,
 }
 
@@ -106,6 +106,8 @@ struct State {
     /// Slots with a growing chunk, oldest first.
     growing: VecDeque<usize>,
     full: VecDeque<Chunk>,
+    /// Bytes that wait.
+    used: usize,
     tally: Tally,
     waker: Option<Waker>,
     returns: Arc<Returns>,
@@ -132,7 +134,7 @@ impl Buffer {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
         let returns = Arc::new(Returns {
-            used: AtomicUsize::new(0),
+            taken: AtomicUsize::new(0),
             spare: Shared::new(Spare::default()),
         });
         Self {
@@ -144,6 +146,7 @@ impl Buffer {
                 open: Vec::new(),
                 growing: VecDeque::new(),
                 full: VecDeque::new(),
+                used: 0,
                 tally: Tally::default(),
                 waker: None,
                 returns,
@@ -181,11 +184,12 @@ impl Buffer {
         state.tally.recorded += 1;
         let waiting = state.tally.waiting as usize;
         let over_items = self.limits.items.is_some_and(|limit| waiting >= limit);
-        if over_items || self.returns.used.load(Ordering::Relaxed) + size > self.limits.bytes {
+        let used = state.used + self.returns.taken.load(Ordering::Relaxed);
+        if over_items || used + size > self.limits.bytes {
             state.tally.dropped += 1;
             return false;
         }
-        self.returns.used.fetch_add(size, Ordering::Relaxed);
+        state.used += size;
         state.tally.waiting += 1;
         let chunk = match state.open.get_mut(scope.slot) {
             Some(Some(chunk)) => chunk,
@@ -223,6 +227,9 @@ impl Buffer {
         let items = chunk.items;
         state.tally.taken += items as u64;
         state.tally.waiting -= items as u64;
+        let charged = chunk.charged();
+        state.used -= charged;
+        self.returns.taken.fetch_add(charged, Ordering::Relaxed);
         drop(state);
         Some(Request {
             bytes: chunk.finish(Arc::clone(&self.returns)),
@@ -254,7 +261,8 @@ impl Buffer {
     /// Bytes that wait or are being sent.
     #[must_use]
     pub fn used_bytes(&self) -> usize {
-        self.returns.used.load(Ordering::Relaxed)
+        let state = self.state.lock();
+        state.used + self.returns.taken.load(Ordering::Relaxed)
     }
 
     /// The limits it was made with.
@@ -321,7 +329,8 @@ impl AtFork for State {
         self.growing.clear();
         self.full.clear();
         self.tally = Tally::default();
-        self.returns.used.store(0, Ordering::Relaxed);
+        self.used = 0;
+        self.returns.taken.store(0, Ordering::Relaxed);
     }
 }
 
@@ -330,9 +339,14 @@ impl AtFork for Spare {
 }
 
 impl Chunk {
+    /// Bytes that count against the limit.
+    fn charged(&self) -> usize {
+        self.bytes.len() - self.room
+    }
+
     /// Puts the envelopes before the items; nothing moves.
     fn finish(mut self, returns: Arc<Returns>) -> Bytes {
-        let charged = self.bytes.len() - self.room;
+        let charged = self.charged();
         let inner = self.scope.len() + charged;
         let outer = self.resource.len() + 1 + varint::length(inner as u64) + inner;
         let mut envelopes = Vec::with_capacity(self.room);
@@ -367,7 +381,7 @@ impl Drop for Taken {
         let left = |used: usize| Some(used.saturating_sub(self.charged));
         let _ = self
             .returns
-            .used
+            .taken
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, left);
         if self.bytes.capacity() >= CHUNK_BYTES
             && let Some(mut spare) = self.returns.spare.try_lock()

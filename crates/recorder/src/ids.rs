@@ -14,16 +14,29 @@ thread_local! {
 /// A new random trace id, 16 bytes of which one at least is not zero.
 #[must_use]
 pub fn trace_id() -> [u8; 16] {
-    loop {
-        let (high, low) = with_generator(|generator| (generator.next_u64(), generator.next_u64()));
-        let id = u128::from(high) << 64 | u128::from(low);
-        if id != 0 {
-            return id.to_be_bytes();
+    root_ids().0
+}
+
+/// A new random trace id and the span id of its root, drawn at once.
+#[inline]
+#[must_use]
+pub fn root_ids() -> ([u8; 16], [u8; 8]) {
+    with_generator(|generator| {
+        loop {
+            let [high, low, span] = std::array::from_fn(|_| generator.next_u64());
+            // One in 2^64 has no span id, or half of a trace id; who is that lucky draws again.
+            if low != 0 && span != 0 {
+                let mut trace_id = [0; 16];
+                trace_id[..8].copy_from_slice(&high.to_be_bytes());
+                trace_id[8..].copy_from_slice(&low.to_be_bytes());
+                return (trace_id, span.to_be_bytes());
+            }
         }
-    }
+    })
 }
 
 /// A new random span id, 8 bytes of which one at least is not zero.
+#[inline]
 #[must_use]
 pub fn span_id() -> [u8; 8] {
     loop {
@@ -40,6 +53,7 @@ pub fn random() -> u64 {
     with_generator(Xoshiro256PlusPlus::next_u64)
 }
 
+#[inline]
 fn with_generator<T>(draw: impl FnOnce(&mut Xoshiro256PlusPlus) -> T) -> T {
     GENERATOR.with_borrow_mut(|slot| {
         let process = fork::generation();

@@ -156,7 +156,7 @@ impl Compressor {
     /// The frame, or a plain one in its place if that is much smaller; the session then begins anew, for its memory holds
     /// what the receiver will never see.
     fn compared(&mut self, signal: Signal, request: &[u8], frame: Vec<u8>) -> Option<Vec<u8>> {
-        let expected = request.len() as u64 * self.plain_rate >> 10;
+        let expected = (request.len() as u64 * self.plain_rate) >> 10;
         let is_doubtful = frame.len() as u64 * 4 > expected * 3 && frame.len() > 64;
         if !is_doubtful && self.frames < self.sampled + SAMPLE_FRAMES {
             return Some(frame);

@@ -57,6 +57,16 @@ struct Work<'a> {
     length: usize,
 }
 
+/// Children: their tag, what they are, the number of their place.
+type Place = (u8, Message, u16);
+
+/// How far a message was written.
+enum Written {
+    Whole,
+    /// Up to a step, whose children come next.
+    UntilChildren(usize, Place),
+}
+
 impl Decompressor {
     /// The receiving end of the session of this number.
     #[must_use]
@@ -121,6 +131,16 @@ impl Decompressor {
     #[must_use]
     pub fn is_broken(&self) -> bool {
         self.broken
+    }
+
+    /// Rebuilds the request of a frame that may be the first of another session: for what is read once, from its beginning.
+    pub fn follow(&mut self, frame: &[u8]) -> Result<Vec<u8>, Error> {
+        let (header, _) = Header::read(frame)?;
+        let is_first = header.mode != Mode::Plain && header.sequence == 0;
+        if is_first {
+            *self = Self::new(self.receiver.tables.limits, header.session);
+        }
+        self.decompress(frame)
     }
 
     fn inflate(&mut self, header: &Header, body: &[u8]) -> Option<Vec<u8>> {
@@ -249,42 +269,33 @@ impl Receiver {
         if work.reader.is_overrun() {
             return None;
         }
-        let mut open = None;
-        for step in 0..self.tables.shapes.get(number)?.steps.len() {
+        let (mut next, mut open) = (0, None);
+        loop {
             let shape = self.tables.shapes.get_mut(number)?;
-            match *shape.steps.get(step)? {
-                Step::Children { tag, message, run } => {
-                    let count = shape
-                        .runs
-                        .get_mut(usize::from(run))?
-                        .code_number(&mut work.reader, 0);
-                    let mut before = Before::Parent(number, usize::from(run));
-                    let mut time = times.first.unwrap_or(known_time);
-                    if count == 0 {
-                        return None;
-                    }
-                    for _ in 0..count {
-                        work.out.push(tag);
-                        let width = self.widths.get(message as usize).copied().unwrap_or(1);
-                        let start = work.open(usize::from(width));
-                        let (shape, last) = self.message(work, message, before, time, inner)?;
-                        let width = work.close(start, usize::from(width))?;
-                        *self.widths.get_mut(message as usize)? = width as u8;
-                        (before, time) = (Before::Sibling(shape), last);
-                    }
-                }
-                Step::Open(tag) => {
-                    work.out.push(tag);
-                    open = Some(work.open(1));
-                }
-                Step::Close => {
-                    work.close(open.take()?, 1)?;
-                }
-                step => work.write(step, shape, &ids, &times, found),
-            }
-            if work.out.len() > work.length + OPEN_SPARE {
+            let (step, (tag, message, run)) =
+                match work.write_own(shape, next, &mut open, &ids, &times, found)? {
+                    Written::UntilChildren(step, place) => (step, place),
+                    Written::Whole => break,
+                };
+            let count = shape
+                .runs
+                .get_mut(usize::from(run))?
+                .code_number(&mut work.reader, 0);
+            let mut before = Before::Parent(number, usize::from(run));
+            let mut time = times.first.unwrap_or(known_time);
+            if count == 0 {
                 return None;
             }
+            for _ in 0..count {
+                work.out.push(tag);
+                let width = self.widths.get(message as usize).copied().unwrap_or(1);
+                let start = work.open(usize::from(width));
+                let (shape, last) = self.message(work, message, before, time, inner)?;
+                let width = work.close(start, usize::from(width))?;
+                *self.widths.get_mut(message as usize)? = width as u8;
+                (before, time) = (Before::Sibling(shape), last);
+            }
+            next = step + 1;
         }
         Some((number, last_time))
     }
@@ -389,8 +400,7 @@ impl Work<'_> {
     /// Leaves room for a length; where it is.
     fn open(&mut self, width: usize) -> usize {
         let start = self.out.len();
-        self.out
-            .extend_from_slice(&[0; varint::MAX_LENGTH][..width.min(varint::MAX_LENGTH)]);
+        self.out.resize(start + width, 0);
         start
     }
 
@@ -420,10 +430,56 @@ impl Work<'_> {
         varint::push(&mut self.out, length as u64);
     }
 
+    /// Writes the steps of a message from one on, up to its next children: that step, and what they are.
     #[inline]
-    fn write(&mut self, step: Step, shape: &Shape, ids: &MessageIds, times: &Times, found: &Found) {
+    fn write_own(
+        &mut self,
+        shape: &Shape,
+        from: usize,
+        open: &mut Option<usize>,
+        ids: &MessageIds,
+        times: &Times,
+        found: &Found,
+    ) -> Option<Written> {
+        for (index, step) in shape.steps.iter().enumerate().skip(from) {
+            match *step {
+                Step::Children { tag, message, run } => {
+                    return Some(Written::UntilChildren(index, (tag, message, run)));
+                }
+                Step::Open(tag) => {
+                    self.out.push(tag);
+                    *open = Some(self.open(1));
+                }
+                Step::Close => {
+                    self.close(open.take()?, 1)?;
+                }
+                Step::Literal(span) => self.out.extend_from_slice(shape.literal(span)),
+                Step::Attribute { .. } | Step::Value { .. } => self.value(*step, shape, found),
+                Step::Time { tag, index } => {
+                    let mut field = [tag; 9];
+                    if let Some(content) = field.last_chunk_mut() {
+                        *content = times.get(index).to_le_bytes();
+                    }
+                    self.out.extend_from_slice(&field);
+                }
+                Step::TraceId(tag) => {
+                    self.out.extend_from_slice(&[tag, 16]);
+                    self.out.extend_from_slice(&ids.trace.unwrap_or_default());
+                }
+                Step::SpanId(tag) => self.eight(tag, ids.span),
+                Step::ParentId(tag) => self.eight(tag, ids.parent),
+                Step::Opaque => self.out.extend_from_slice(found.get(0)),
+            }
+            if self.out.len() > self.length + OPEN_SPARE {
+                return None;
+            }
+        }
+        open.is_none().then_some(Written::Whole)
+    }
+
+    #[inline]
+    fn value(&mut self, step: Step, shape: &Shape, found: &Found) {
         match step {
-            Step::Literal(span) => self.out.extend_from_slice(shape.literal(span)),
             Step::Attribute {
                 tag,
                 key,
@@ -438,8 +494,18 @@ impl Work<'_> {
                     inner += varint::length(value.len() as u64);
                 }
                 inner += usize::from(inner_tag != 0);
+                let total = key.len() + varint::length(inner as u64) + inner;
+                if total < 0x80 && is_delimited {
+                    // Nearly all: every length takes a byte.
+                    self.out.extend_from_slice(&[tag, total as u8]);
+                    self.out.extend_from_slice(key);
+                    let head = [inner as u8, inner_tag, value.len() as u8];
+                    self.out.extend_from_slice(&head);
+                    self.out.extend_from_slice(value);
+                    return;
+                }
                 self.out.push(tag);
-                self.length(key.len() + varint::length(inner as u64) + inner);
+                self.length(total);
                 self.out.extend_from_slice(key);
                 self.length(inner);
                 if inner_tag != 0 {
@@ -459,18 +525,7 @@ impl Work<'_> {
                 }
                 self.out.extend_from_slice(value);
             }
-            Step::Time { tag, index } => {
-                self.out.push(tag);
-                self.out.extend_from_slice(&times.get(index).to_le_bytes());
-            }
-            Step::TraceId(tag) => {
-                self.out.extend_from_slice(&[tag, 16]);
-                self.out.extend_from_slice(&ids.trace.unwrap_or_default());
-            }
-            Step::SpanId(tag) => self.eight(tag, ids.span),
-            Step::ParentId(tag) => self.eight(tag, ids.parent),
-            Step::Opaque => self.out.extend_from_slice(found.get(0)),
-            Step::Children { .. } | Step::Open(_) | Step::Close => {}
+            _ => {}
         }
     }
 

@@ -140,7 +140,7 @@ impl Model {
         let rate = (spare << (31 - SCALE_BITS)) / sum.max(1);
         let mut given = 0;
         for entry in &mut self.entries {
-            let size = 1 + (u32::from(entry.count) * rate >> (31 - SCALE_BITS));
+            let size = 1 + ((u32::from(entry.count) * rate) >> (31 - SCALE_BITS));
             entry.size = size as u16;
             given += size;
         }
@@ -169,7 +169,7 @@ fn class_of(value: u64) -> u16 {
     if value < EXACT {
         return value as u16;
     }
-    let highest = 63 - value.leading_zeros();
+    let highest = value.ilog2();
     let half = (value >> (highest - 1)) & 1;
     (EXACT as u32 + (highest - EXACT_BITS) * 2 + half as u32) as u16
 }

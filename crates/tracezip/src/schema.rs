@@ -59,48 +59,49 @@ impl Message {
     /// How a field of this number and wire type is carried. What is not listed is a value: no field is lost.
     #[inline]
     pub(crate) fn role(self, number: u32, wire_type: u8) -> Role {
-        use Message as M;
         match (self, number, wire_type) {
-            (M::TracesRequest, 1, DELIMITED) => Role::Children(M::ResourceSpans),
-            (M::ResourceSpans, 2, DELIMITED) => Role::Children(M::ScopeSpans),
-            (M::ScopeSpans, 2, DELIMITED) => Role::Children(M::Span),
-            (M::Span, 1, DELIMITED) | (M::Link, 1, DELIMITED) | (M::LogRecord, 9, DELIMITED) => {
+            (Self::TracesRequest, 1, DELIMITED) => Role::Children(Self::ResourceSpans),
+            (Self::ResourceSpans, 2, DELIMITED) => Role::Children(Self::ScopeSpans),
+            (Self::ScopeSpans, 2, DELIMITED) => Role::Children(Self::Span),
+            (Self::Span, 11, DELIMITED) => Role::Children(Self::Event),
+            (Self::Span, 13, DELIMITED) => Role::Children(Self::Link),
+            (Self::LogsRequest, 1, DELIMITED) => Role::Children(Self::ResourceLogs),
+            (Self::ResourceLogs, 2, DELIMITED) => Role::Children(Self::ScopeLogs),
+            (Self::ScopeLogs, 2, DELIMITED) => Role::Children(Self::LogRecord),
+            (Self::MetricsRequest, 1, DELIMITED) => Role::Children(Self::ResourceMetrics),
+            (Self::ResourceMetrics, 2, DELIMITED) => Role::Children(Self::ScopeMetrics),
+            (Self::ScopeMetrics, 2, DELIMITED) => Role::Children(Self::Metric),
+            (Self::Numbers, 1, DELIMITED) => Role::Children(Self::NumberPoint),
+            (Self::Metric, 5 | 7, DELIMITED) => Role::Inline(Self::Numbers),
+            (Self::Span, 15, DELIMITED) => Role::Inline(Self::Status),
+            (Self::Span | Self::Link, 1, DELIMITED) | (Self::LogRecord, 9, DELIMITED) => {
                 Role::TraceId
             }
-            (M::Span | M::Link, 2, DELIMITED) | (M::LogRecord, 10, DELIMITED) => Role::SpanId,
-            (M::Span, 4, DELIMITED) => Role::ParentId,
-            (M::Span, 5, DELIMITED)
-            | (M::Event, 2, DELIMITED)
-            | (M::LogRecord, 3, DELIMITED)
-            | (M::Metric, 1..=3, DELIMITED) => Role::Constant,
-            (M::Span, 6, VARINT)
-            | (M::Status, 3, VARINT)
-            | (M::LogRecord, 2, VARINT)
-            | (M::Numbers, 2 | 3, VARINT)
-            | (M::NumberPoint, 8, VARINT) => Role::Constant,
-            (M::Span, 16, FIXED32) | (M::Link, 6, FIXED32) | (M::LogRecord, 8, FIXED32) => {
-                Role::Constant
+            (Self::Span | Self::Link, 2, DELIMITED) | (Self::LogRecord, 10, DELIMITED) => {
+                Role::SpanId
             }
-            (M::Span, 7 | 8, FIXED64)
-            | (M::Event, 1, FIXED64)
-            | (M::LogRecord, 1 | 11, FIXED64)
-            | (M::NumberPoint, 2 | 3, FIXED64) => Role::Time,
-            (M::Span, 9, DELIMITED)
-            | (M::Event, 3, DELIMITED)
-            | (M::Link, 4, DELIMITED)
-            | (M::LogRecord, 6, DELIMITED)
-            | (M::NumberPoint, 7, DELIMITED) => Role::Attribute,
-            (M::Span, 11, DELIMITED) => Role::Children(M::Event),
-            (M::Span, 13, DELIMITED) => Role::Children(M::Link),
-            (M::Span, 15, DELIMITED) => Role::Inline(M::Status),
-            (M::LogsRequest, 1, DELIMITED) => Role::Children(M::ResourceLogs),
-            (M::ResourceLogs, 2, DELIMITED) => Role::Children(M::ScopeLogs),
-            (M::ScopeLogs, 2, DELIMITED) => Role::Children(M::LogRecord),
-            (M::MetricsRequest, 1, DELIMITED) => Role::Children(M::ResourceMetrics),
-            (M::ResourceMetrics, 2, DELIMITED) => Role::Children(M::ScopeMetrics),
-            (M::ScopeMetrics, 2, DELIMITED) => Role::Children(M::Metric),
-            (M::Metric, 5 | 7, DELIMITED) => Role::Inline(M::Numbers),
-            (M::Numbers, 1, DELIMITED) => Role::Children(M::NumberPoint),
+            (Self::Span, 4, DELIMITED) => Role::ParentId,
+            (Self::Span, 9, DELIMITED)
+            | (Self::Event, 3, DELIMITED)
+            | (Self::Link, 4, DELIMITED)
+            | (Self::LogRecord, 6, DELIMITED)
+            | (Self::NumberPoint, 7, DELIMITED) => Role::Attribute,
+            (Self::Span, 7 | 8, FIXED64)
+            | (Self::Event, 1, FIXED64)
+            | (Self::LogRecord, 1 | 11, FIXED64)
+            | (Self::NumberPoint, 2 | 3, FIXED64) => Role::Time,
+            (Self::Span, 5, DELIMITED)
+            | (Self::Span, 6, VARINT)
+            | (Self::Span, 16, FIXED32)
+            | (Self::Event, 2, DELIMITED)
+            | (Self::Link, 6, FIXED32)
+            | (Self::Status, 3, VARINT)
+            | (Self::LogRecord, 2, VARINT)
+            | (Self::LogRecord, 3, DELIMITED)
+            | (Self::LogRecord, 8, FIXED32)
+            | (Self::Metric, 1..=3, DELIMITED)
+            | (Self::Numbers, 2 | 3, VARINT)
+            | (Self::NumberPoint, 8, VARINT) => Role::Constant,
             _ => Role::Value,
         }
     }

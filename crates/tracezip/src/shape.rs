@@ -82,6 +82,10 @@ pub(crate) struct Slot {
 
 /// What is known of all messages with one signature.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each says which of the ids a message has"
+)]
 pub(crate) struct Shape {
     pub(crate) message: Message,
     pub(crate) steps: Vec<Step>,

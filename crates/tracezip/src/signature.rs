@@ -151,23 +151,35 @@ impl<'a> Parsed<'a> {
                 self.open_run = 0;
                 return is_whole;
             }
-            (role, value) => {
-                let is_empty = value == Value::Delimited(&[]);
-                let is_name = role == Role::Constant && !(names_vary && wire_type == DELIMITED);
-                if (is_empty || is_name) && field.bytes.len() <= CONSTANT_MAX {
-                    self.constant(field.bytes);
-                } else {
-                    let content = match value {
-                        Value::Delimited(content) => Some(content),
-                        _ => field.bytes.get(tag_length..),
-                    };
-                    self.signature.push(VALUE);
-                    varint::push(&mut self.signature, tag);
-                    self.values.push(content.unwrap_or_default());
-                }
-            }
+            (role, _) => self.plain_field(role, field, wire_type, tag_length, names_vary),
         }
         true
+    }
+
+    /// A field that is a constant or a value.
+    #[inline]
+    fn plain_field(
+        &mut self,
+        role: Role,
+        field: RawField<'a>,
+        wire_type: u8,
+        tag_length: usize,
+        names_vary: bool,
+    ) {
+        let is_empty = field.value == Value::Delimited(&[]);
+        let is_name = role == Role::Constant && !(names_vary && wire_type == DELIMITED);
+        if (is_empty || is_name) && field.bytes.len() <= CONSTANT_MAX {
+            self.constant(field.bytes);
+            return;
+        }
+        let content = match field.value {
+            Value::Delimited(content) => Some(content),
+            _ => field.bytes.get(tag_length..),
+        };
+        self.signature.push(VALUE);
+        let tag = u64::from(field.number) << 3 | u64::from(wire_type);
+        varint::push(&mut self.signature, tag);
+        self.values.push(content.unwrap_or_default());
     }
 
     #[inline]

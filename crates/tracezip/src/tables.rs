@@ -28,6 +28,9 @@ pub(crate) struct Tables {
     pub(crate) time: u64,
 }
 
+/// A shape if it is known; outside of it, `None` is for what makes no sense.
+type Known = Option<Option<usize>>;
+
 /// What comes after a message, by what stands before it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Before {
@@ -71,7 +74,7 @@ impl Tables {
         coder: &mut C,
         before: Before,
         shape: Option<usize>,
-    ) -> Option<Option<usize>> {
+    ) -> Known {
         let expected = self
             .expectation(before)?
             .code(coder, shape.map(|shape| shape as u16));

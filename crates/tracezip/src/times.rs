@@ -54,12 +54,10 @@ fn way_and_distance(time: u64, known: u64) -> (u16, u64) {
     if time == 0 {
         return (ZERO, 0);
     }
-    let index = if time % 1000 != 0 {
-        2
-    } else if time % 1_000_000 != 0 {
-        1
-    } else {
-        0
+    let index = match (time.is_multiple_of(1_000_000), time.is_multiple_of(1000)) {
+        (true, _) => 0,
+        (false, true) => 1,
+        (false, false) => 2,
     };
     let unit = UNITS.get(usize::from(index)).copied().unwrap_or(1);
     let (count, base) = (time / unit, known / unit);

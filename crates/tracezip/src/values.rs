@@ -3,7 +3,7 @@
 use millrace_wire::varint;
 
 use crate::coder::Code;
-use crate::dictionary::{Dictionary, Lookup};
+use crate::dictionary::{Dictionary, Key, Lookup};
 use crate::ids::Raw;
 use crate::path::Budget;
 use crate::shape::{Kind, Shape, Slot};
@@ -195,13 +195,11 @@ impl Places {
             let (Some(slot), Some(value)) = (slots.get(index), values.get(index)) else {
                 continue;
             };
-            match place_of(slot, value, dictionary, lookup) {
-                Some(place) => self.of_path.push(place),
-                None => {
-                    self.all_known = false;
-                    return;
-                }
-            }
+            let Some(place) = place_of(slot, value, dictionary, lookup) else {
+                self.all_known = false;
+                return;
+            };
+            self.of_path.push(place);
         }
     }
 }
@@ -214,6 +212,9 @@ fn place_of(slot: &Slot, value: &[u8], dictionary: &Dictionary, lookup: &Lookup)
     lookup.find(dictionary, slot.key, value)
 }
 
+/// A place in the dictionary if the value has one; outside of it, `None` is for what makes no sense.
+type Placed = Option<Option<u16>>;
+
 /// Codes one value by itself; its place in the dictionary, if it has one.
 fn one<C: Code, R: Raw, T: Text>(
     means: &mut Means<'_, C, R, T>,
@@ -221,7 +222,7 @@ fn one<C: Code, R: Raw, T: Text>(
     value: &[u8],
     lookup: Option<&mut Lookup>,
     put: &mut impl FnMut(&[u8]),
-) -> Option<Option<u16>> {
+) -> Placed {
     let mut place = None;
     if C::SENDS {
         place = place_of(slot, value, means.dictionary, lookup.as_deref()?);
@@ -247,7 +248,7 @@ fn surprise<C: Code, R: Raw, T: Text>(
     place: Option<u16>,
     lookup: Option<&mut Lookup>,
     put: &mut impl FnMut(&[u8]),
-) -> Option<Option<u16>> {
+) -> Placed {
     let key = means.dictionary.key_mut(slot.key)?;
     let chosen = if C::SENDS {
         choose(slot, value, place.is_some())
@@ -269,60 +270,15 @@ fn surprise<C: Code, R: Raw, T: Text>(
         return Some(Some(place));
     }
     let mut short = Short::default();
-    let value: &[u8] = match (slot.kind, chosen) {
-        (Kind::Varint, way::PLAIN | way::LARGER | way::SMALLER) => {
-            let sent = varint::read(value).map_or(0, |(value, _)| value);
-            let last = slot.number;
-            let number = match chosen {
-                way::PLAIN => key.number.code_number(means.coder, sent),
-                way::LARGER => {
-                    let more = key
-                        .difference
-                        .code_number(means.coder, sent.wrapping_sub(last));
-                    last.wrapping_add(more)
-                }
-                _ => {
-                    let less = key
-                        .difference
-                        .code_number(means.coder, last.wrapping_sub(sent));
-                    last.wrapping_sub(less)
-                }
-            };
-            slot.number = number;
-            short.varint(number)
-        }
-        (Kind::Fixed64, way::PLAIN) => {
-            let sent = value
-                .first_chunk()
-                .map_or(0, |bytes| u64::from_le_bytes(*bytes));
-            short.bytes(&means.coder.bits(sent, 64).to_le_bytes())
-        }
-        (Kind::Fixed32, way::PLAIN) => {
-            let sent = value
-                .first_chunk()
-                .map_or(0, |bytes| u32::from_le_bytes(*bytes));
-            short.bytes(&(means.coder.bits(u64::from(sent), 32) as u32).to_le_bytes())
-        }
-        (Kind::Text, way::PLAIN) => {
-            let length = key.length.code_number(means.coder, value.len() as u64);
-            means.text.piece(value, length)?
-        }
-        (Kind::Text, way::DECIMAL) => {
-            let sent = decimal(value).unwrap_or_default();
-            short.decimal(key.number.code_number(means.coder, sent))
-        }
-        (Kind::Text, way::UUID) => short.uuid(means.raw.sixteen(uuid(value).unwrap_or_default())?),
-        (Kind::Text, way::HEX8) => short.hex(
-            &means
-                .raw
-                .eight(hex8(value).unwrap_or_default())?
-                .to_be_bytes(),
-        ),
-        (Kind::Text, way::HEX16) => {
-            short.hex(&means.raw.sixteen(hex16(value).unwrap_or_default())?)
-        }
-        _ => return None,
-    };
+    let value = spell(
+        means.coder,
+        means.raw,
+        means.text,
+        key,
+        slot,
+        (value, chosen),
+        &mut short,
+    )?;
     let place = means.dictionary.add(slot.key, value);
     if let Some(place) = place {
         if slot.surprises <= SURPRISES_LEARNED {
@@ -335,6 +291,63 @@ fn surprise<C: Code, R: Raw, T: Text>(
     }
     put(value);
     Some(place)
+}
+
+/// Codes a value as it is; what it is, spelled out.
+fn spell<'v, C: Code, R: Raw, T: Text>(
+    coder: &mut C,
+    raw: &mut R,
+    text: &'v mut T,
+    key: &mut Key,
+    slot: &mut Slot,
+    (value, chosen): (&'v [u8], u16),
+    short: &'v mut Short,
+) -> Option<&'v [u8]> {
+    Some(match (slot.kind, chosen) {
+        (Kind::Varint, way::PLAIN | way::LARGER | way::SMALLER) => {
+            let sent = varint::read(value).map_or(0, |(value, _)| value);
+            let last = slot.number;
+            let number = match chosen {
+                way::PLAIN => key.number.code_number(coder, sent),
+                way::LARGER => {
+                    let more = key.difference.code_number(coder, sent.wrapping_sub(last));
+                    last.wrapping_add(more)
+                }
+                _ => {
+                    let less = key.difference.code_number(coder, last.wrapping_sub(sent));
+                    last.wrapping_sub(less)
+                }
+            };
+            slot.number = number;
+            short.varint(number)
+        }
+        (Kind::Fixed64, way::PLAIN) => {
+            let sent = value
+                .first_chunk()
+                .map_or(0, |bytes| u64::from_le_bytes(*bytes));
+            short.bytes(&coder.bits(sent, 64).to_le_bytes())
+        }
+        (Kind::Fixed32, way::PLAIN) => {
+            let sent = value
+                .first_chunk()
+                .map_or(0, |bytes| u32::from_le_bytes(*bytes));
+            short.bytes(&(coder.bits(u64::from(sent), 32) as u32).to_le_bytes())
+        }
+        (Kind::Text, way::PLAIN) => {
+            let length = key.length.code_number(coder, value.len() as u64);
+            text.piece(value, length)?
+        }
+        (Kind::Text, way::DECIMAL) => {
+            let sent = decimal(value).unwrap_or_default();
+            short.decimal(key.number.code_number(coder, sent))
+        }
+        (Kind::Text, way::UUID) => short.uuid(raw.sixteen(uuid(value).unwrap_or_default())?),
+        (Kind::Text, way::HEX8) => {
+            short.hex(&raw.eight(hex8(value).unwrap_or_default())?.to_be_bytes())
+        }
+        (Kind::Text, way::HEX16) => short.hex(&raw.sixteen(hex16(value).unwrap_or_default())?),
+        _ => return None,
+    })
 }
 
 /// The cheapest way to tell a value.
@@ -397,8 +410,7 @@ fn nibble(digit: u8) -> Option<u8> {
     }
 }
 
-fn byte(pair: &[u8; 2]) -> Option<u8> {
-    let [high, low] = *pair;
+fn byte([high, low]: [u8; 2]) -> Option<u8> {
     Some(nibble(high)? << 4 | nibble(low)?)
 }
 
@@ -411,7 +423,7 @@ fn hex16(value: &[u8]) -> Option<[u8; 16]> {
         return None;
     }
     for (out, pair) in bytes.iter_mut().zip(pairs) {
-        *out = byte(pair)?;
+        *out = byte(*pair)?;
     }
     Some(bytes)
 }
@@ -423,9 +435,9 @@ fn hex8(value: &[u8]) -> Option<u64> {
     if pairs.len() != 8 {
         return None;
     }
-    pairs
-        .iter()
-        .try_fold(0, |number, pair| Some(number << 8 | u64::from(byte(pair)?)))
+    pairs.iter().try_fold(0, |number, pair| {
+        Some(number << 8 | u64::from(byte(*pair)?))
+    })
 }
 
 /// Where the hyphens of a UUID stand.
@@ -474,7 +486,9 @@ impl Short {
     }
 
     fn bytes(&mut self, bytes: &[u8]) -> &[u8] {
-        bytes.iter().for_each(|byte| self.push(*byte));
+        for byte in bytes {
+            self.push(*byte);
+        }
         self.done()
     }
 

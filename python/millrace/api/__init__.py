@@ -73,6 +73,9 @@ def application(
         hosts: Names besides those of the loopback interface by which it may be asked.
         token: What clients must know, where others than this machine can reach it.
         read_only: Nothing is received here, the store is only looked at.
+
+    Returns:
+        The application; `state.end_events` ends the streams of events, which otherwise keep a server from stopping.
     """
     queries = Queries(source)
     feeds = Feeds(queries)
@@ -95,4 +98,6 @@ def application(
     routes += tempo.routes(queries, context)
     routes += page.routes()
     guard = Middleware(Guard, hosts=hosts, token=token)
-    return Starlette(routes=routes, middleware=[guard], lifespan=lifespan)
+    made = Starlette(routes=routes, middleware=[guard], lifespan=lifespan)
+    made.state.end_events = feeds.close
+    return made

@@ -8,12 +8,16 @@ from millrace.cli.terminal import Progress, Terminal
 
 HELP = "convert a file of OTLP requests"
 
-FORMATS = tuple(f"{encoding}{compression}" for encoding in ("jsonl", "otlp") for compression in ("", ".gz", ".zst"))
+FORMATS = (
+    *(f"{encoding}{compression}" for encoding in ("jsonl", "otlp") for compression in ("", ".gz", ".zst")),
+    "otz",
+)
 
 _EPILOG = """\
 endings:
   .jsonl .json    OTLP/JSON, one request a line (what the Collector's file exporter writes)
   .otlp           protobuf, each request preceded by its length in 4 bytes, big-endian
+  .otz            tracezip: the same requests, byte for byte, in fewer bytes
   .gz .zst        after one of them: compressed as a whole
 
 examples:

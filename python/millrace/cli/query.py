@@ -6,6 +6,7 @@ import sys
 
 from millrace.cli.arguments import Parser, add_color, add_json, duration_s
 from millrace.cli.codes import DONE
+from millrace.cli.data_folder import add_data, folder_of
 from millrace.cli.terminal import clean, table
 
 HELP = "ask a store in SQL"
@@ -14,8 +15,8 @@ _EPILOG = """\
 views: spans, span_events, span_links, logs, metric_points, resources; `DESCRIBE`-like: SELECT * FROM spans LIMIT 1
 
 examples:
-  millrace query --data telemetry "SELECT service_name, count(*) AS spans FROM spans GROUP BY ALL ORDER BY spans DESC"
-  millrace query --data telemetry "SELECT name, max(duration_ns) / 1e6 AS ms FROM spans GROUP BY ALL ORDER BY ms DESC"
+  millrace query "SELECT service_name, count(*) AS spans FROM spans GROUP BY ALL ORDER BY spans DESC"
+  millrace query "SELECT name, max(duration_ns) / 1e6 AS ms FROM spans GROUP BY ALL ORDER BY ms DESC"
   millrace query --data telemetry --json "SELECT * FROM logs WHERE severity_number >= 17" | jq .body
   echo "SELECT attributes['http.route'], count(*) FROM spans GROUP BY ALL" | millrace query --data telemetry -
 """
@@ -26,7 +27,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument(
         "query", metavar="SQL", help="one SELECT, as DuckDB understands it; - reads it from standard input"
     )
-    parser.add_argument("--data", metavar="DIR", required=True, help="the directory of the store")
+    add_data(parser)
     parser.add_argument(
         "--timeout", type=duration_s, default=30.0, help="how long it may take, such as 5s; 30s if not set"
     )
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
     from millrace.store import Store
 
     query = sys.stdin.read() if arguments.query == "-" else arguments.query
-    with Store(arguments.data) as store:
+    with Store(folder_of(arguments.data)) as store:
         result = store.sql(query, timeout_s=arguments.timeout)
     if arguments.json:
         for row in result.rows():

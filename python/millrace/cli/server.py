@@ -150,8 +150,14 @@ def _page(  # noqa: PLR0913, PLR0917 - what the page is made of
     app = application(
         Store(folder, memory_limit=_QUERY_MEMORY), addresses=addresses, hosts=arguments.allow_host, token=token
     )
+
     # h11 and asyncio are pure Python and always there; nothing here is fast enough to need more.
-    server = uvicorn.Server(
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            await app.state.end_events()  # pages that watch would hold it up
+            await super().shutdown(sockets)
+
+    server = Server(
         uvicorn.Config(
             app,
             http="h11",

@@ -5,8 +5,6 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
-from millrace.errors import SettingsError
-
 __all__ = [
     "boolean",
     "choice",
@@ -139,6 +137,8 @@ def read_together(*, strict: bool) -> Iterator[None]:
 def warn(name: str, message: str) -> None:
     """Say what is wrong with a setting, which `read_together` may raise instead."""
     if _Reading.is_strict:
+        from millrace.errors import SettingsError  # noqa: PLC0415 - classes that a good start does without
+
         raise SettingsError(f"{name}: {message}") from None
     remark(name, message)
 

@@ -29,8 +29,11 @@ pub(crate) struct AttributeDecoder<'a> {
     keys: Vec<(&'a str, Typed<'a>)>,
     otlp: &'a BinaryArray,
     /// The dictionary of the last row, and where its keys have their columns.
-    last: Option<(&'a [u8], Vec<(&'a str, usize)>)>,
+    last: Option<(&'a [u8], KeyColumns<'a>)>,
 }
+
+/// Keys in their order, each with the place of its column.
+type KeyColumns<'a> = Vec<(&'a str, usize)>;
 
 const NO_COLUMN: usize = usize::MAX;
 

@@ -1,5 +1,13 @@
 //! What is written to a file comes back: the same items, byte for byte, under the same resources and scopes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says why it is skipped"
+)]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -13,12 +21,12 @@ mod telemetry;
 
 use telemetry::{field, metric, pair, record, request, span};
 
+/// The resource, the scope and the metric of an item, each in canonical form.
+type Place = (Vec<u8>, Vec<u8>, Vec<u8>);
+
 /// What a request says, whatever the order and the splitting of its envelopes: each item under its resource and scope.
 /// Items are compared by their fields in ascending order of their numbers, since writers may choose any.
-fn canonical(
-    signal: Signal,
-    requests: &[Vec<u8>],
-) -> BTreeMap<(Vec<u8>, Vec<u8>, Vec<u8>), Vec<Vec<u8>>> {
+fn canonical(signal: Signal, requests: &[Vec<u8>]) -> BTreeMap<Place, Vec<Vec<u8>>> {
     let mut found: BTreeMap<_, Vec<Vec<u8>>> = BTreeMap::new();
     for request in requests {
         for resource in children(request, 1) {
@@ -52,7 +60,9 @@ fn canonical(
             }
         }
     }
-    found.values_mut().for_each(|items| items.sort());
+    for items in found.values_mut() {
+        items.sort();
+    }
     found
 }
 
@@ -244,7 +254,7 @@ fn more_keys_than_have_columns_are_all_kept() {
                             out,
                             9,
                             &pair(&format!("key{}", 10 * row + place), Some(&value)),
-                        )
+                        );
                     })
                 })
                 .collect();

@@ -301,9 +301,9 @@ fn buckets(number: u32) -> impl Strategy<Value = Vec<u8>> {
                     }
                     if !counts.is_empty() {
                         let packed = field(|out| {
-                            counts
-                                .iter()
-                                .for_each(|count| millrace_wire::varint::push(out, *count))
+                            for count in counts {
+                                millrace_wire::varint::push(out, count);
+                            }
                         });
                         push_delimited(out, 2, &packed);
                     }
@@ -409,9 +409,9 @@ pub(crate) fn metric() -> impl Strategy<Value = Vec<u8>> {
             .prop_map(move |(points, temporality, monotonic)| {
                 field(|out| {
                     let data = field(|out| {
-                        points
-                            .iter()
-                            .for_each(|point| push_delimited(out, 1, point));
+                        for point in points {
+                            push_delimited(out, 1, &point);
+                        }
                         if with_temporality && temporality > 0 {
                             push_varint(out, 2, temporality);
                         }

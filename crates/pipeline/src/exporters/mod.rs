@@ -17,6 +17,7 @@ mod file;
 mod nop;
 mod otlp_grpc;
 mod otlp_http;
+mod otz;
 mod parcel;
 pub mod sender;
 mod store;
@@ -50,9 +51,11 @@ fn coding(setting: &str, name: &str) -> Result<Coding, StartError> {
     match name {
         "none" => Ok(Coding::Identity),
         "gzip" => Ok(Coding::Gzip),
-        "zstd" => Ok(Coding::Zstd),
+        // zstd is also what travels until a destination has offered otz1.
+        "zstd" | "otz1" => Ok(Coding::Zstd),
         other => {
-            let problem = format!("expected \"none\", \"gzip\" or \"zstd\", got {other:?}");
+            let problem =
+                format!("expected \"none\", \"gzip\", \"zstd\" or \"otz1\", got {other:?}");
             Err(StartError::of(&format!("{setting}.compression"), problem))
         }
     }

@@ -7,6 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use millrace_wire::{PartialSuccess, Signal, Status};
 
 use super::Context;
+use super::otz::{Frame, Otz};
 use super::sender::Sender;
 use super::transport::{Failure, Transport, remark};
 use crate::batch::Payload;
@@ -16,9 +17,12 @@ use crate::net::compression::{Coding, compress, decompress};
 use crate::net::http::{
     Answer, BodyError, Client, Limits, NoAnswer, Rope, Target, Versions, request_headers,
 };
+use crate::receivers::sessions::{LIMITS_HEADER, OTZ1};
 use crate::retry::{Verdict, http_verdict, parse_retry_after};
 
 const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
+/// Sessions that are begun for one request before it travels by itself.
+const SESSIONS_TRIED: usize = 3;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// OTLP over HTTP to one destination.
@@ -29,6 +33,8 @@ pub(crate) struct OtlpHttp {
     headers: HeaderMap,
     json: bool,
     coding: Coding,
+    /// Sessions, where the destination may be one of our own.
+    otz: Option<Otz>,
     level: Option<i32>,
     request_bytes_max: usize,
     response_bytes_max: usize,
@@ -99,13 +105,14 @@ impl OtlpHttp {
             headers,
             json,
             coding,
+            otz: (sending.compression == "otz1" && !json).then(Otz::default),
             level: sending.compression_level,
             request_bytes_max: sending.max_request_bytes,
             response_bytes_max: sending.max_response_bytes,
         })
     }
 
-    fn body(&self, signal: Signal, request: &Payload) -> Result<Rope, Failure> {
+    fn body(&self, signal: Signal, request: &Payload, coding: Coding) -> Result<Rope, Failure> {
         let mut chunks = request.chunks().to_vec();
         if self.json {
             let text = millrace_wire::json_from_request(signal, &request.to_contiguous());
@@ -119,12 +126,91 @@ impl OtlpHttp {
             }
             chunks = vec![Bytes::from(text)];
         }
-        if self.coding != Coding::Identity {
-            let body = compress(self.coding, self.level, &chunks)
+        if coding != Coding::Identity {
+            let body = compress(coding, self.level, &chunks)
                 .map_err(|error| Failure::again(error.to_string()))?;
             chunks = vec![Bytes::from(body)];
         }
         Ok(Rope::new(chunks))
+    }
+
+    async fn post(
+        &self,
+        signal: Signal,
+        body: Rope,
+        headers: HeaderMap,
+    ) -> Result<Answer, Failure> {
+        let mut post = Request::new(body);
+        *post.method_mut() = Method::POST;
+        if let Some(url) = self.urls.get(signal as usize) {
+            *post.uri_mut() = url.clone();
+        }
+        *post.headers_mut() = headers;
+        self.client
+            .exchange(post)
+            .await
+            .map_err(|NoAnswer(problem)| Failure::again(problem))
+    }
+
+    /// Sends the request as a frame of a session. `None`: it must travel in another way, now.
+    async fn send_frame(
+        &self,
+        otz: &Otz,
+        signal: Signal,
+        request: &Payload,
+    ) -> Result<Option<Answer>, Failure> {
+        let whole = request.to_contiguous();
+        for _ in 0..SESSIONS_TRIED {
+            let Some(mut frame) = otz.frame(signal, &whole) else {
+                return Ok(None);
+            };
+            let body = Rope::new(vec![Bytes::from(std::mem::take(&mut frame.bytes))]);
+            let headers = self.frame_headers(&frame);
+            let answer = self.post(signal, body, headers).await?;
+            otz.hear(&answer.headers);
+            let status = answer.status.as_u16();
+            if Otz::is_reset(status, &answer.headers) {
+                continue;
+            }
+            if otz.settle(frame, &answer.headers) || !matches!(status, 400 | 409 | 415) {
+                return Ok(Some(answer));
+            }
+            // Another server answers at this address now: it does not read frames.
+            otz.refused();
+            return Ok(None);
+        }
+        Ok(None)
+    }
+
+    fn frame_headers(&self, frame: &Frame) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(OTZ1));
+        if let Some(limits) = frame.limits()
+            && let Ok(limits) = HeaderValue::from_str(&limits)
+        {
+            headers.insert(LIMITS_HEADER, limits);
+        }
+        headers
+    }
+
+    /// Sends the request by itself; as gzip where a destination of an unknown kind reads no zstd.
+    async fn send_alone(&self, signal: Signal, request: &Payload) -> Result<Answer, Failure> {
+        let body = self.body(signal, request, self.coding)?;
+        let answer = self.post(signal, body, self.headers.clone()).await?;
+        let Some(otz) = &self.otz else {
+            return Ok(answer);
+        };
+        otz.hear(&answer.headers);
+        if answer.status != StatusCode::UNSUPPORTED_MEDIA_TYPE {
+            return Ok(answer);
+        }
+        let mut headers = self.headers.clone();
+        headers.insert(
+            CONTENT_ENCODING,
+            HeaderValue::from_static(Coding::Gzip.name()),
+        );
+        let body = self.body(signal, request, Coding::Gzip)?;
+        self.post(signal, body, headers).await
     }
 }
 
@@ -134,17 +220,14 @@ impl Transport for OtlpHttp {
         signal: Signal,
         request: &Payload,
     ) -> Result<Option<PartialSuccess>, Failure> {
-        let mut post = Request::new(self.body(signal, request)?);
-        *post.method_mut() = Method::POST;
-        if let Some(url) = self.urls.get(signal as usize) {
-            *post.uri_mut() = url.clone();
+        let mut answer = None;
+        if let Some(otz) = &self.otz {
+            answer = self.send_frame(otz, signal, request).await?;
         }
-        *post.headers_mut() = self.headers.clone();
-        let answer = self
-            .client
-            .exchange(post)
-            .await
-            .map_err(|NoAnswer(problem)| Failure::again(problem))?;
+        let answer = match answer {
+            Some(answer) => answer,
+            None => self.send_alone(signal, request).await?,
+        };
         let body = plain_body(&answer, self.response_bytes_max);
         if answer.status.is_success() {
             taken(signal, &answer, body)

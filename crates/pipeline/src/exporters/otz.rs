@@ -56,9 +56,9 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// What the session is bounded by, for its first frame.
-    pub(crate) fn limits(&self) -> String {
-        self.session.limits.to_text()
+    /// What the session is bounded by, where this is its first frame.
+    pub(crate) fn limits(&self) -> Option<String> {
+        (self.sequence == 0 && !self.is_plain).then(|| self.session.limits.to_text())
     }
 }
 
@@ -115,16 +115,19 @@ impl Otz {
         }
     }
 
-    /// Keeps the session of a frame that the destination rebuilt.
-    pub(crate) fn settle(&self, frame: Frame, headers: &HeaderMap) {
-        let ack = headers.get(ACK_HEADER).and_then(|value| value.to_str().ok());
+    /// Keeps the session of a frame that the destination rebuilt, and tells whether it did.
+    pub(crate) fn settle(&self, frame: Frame, headers: &HeaderMap) -> bool {
+        let ack = headers
+            .get(ACK_HEADER)
+            .and_then(|value| value.to_str().ok());
         let is_rebuilt = ack.and_then(|ack| ack.parse().ok()) == Some(frame.sequence);
         let mut session = frame.session;
         session.used = Instant::now();
         let mut state = self.lock();
-        if (is_rebuilt || frame.is_plain) && state.waiting.len() < WAITING_MAX {
+        if is_rebuilt && state.waiting.len() < WAITING_MAX {
             state.waiting.push(session);
         }
+        is_rebuilt
     }
 
     /// Whether the answer asks for a new session.

@@ -25,6 +25,8 @@ use crate::config::{ClientTls, StartError};
 
 /// Who we are (X15).
 const AGENT: &str = concat!("OTel-OTLP-Exporter-millrace/", env!("CARGO_PKG_VERSION"));
+/// How our own exporters are told from those of others.
+pub const AGENT_NAME: &str = "OTel-OTLP-Exporter-millrace/";
 /// Servers close idle connections after 60 seconds or more; leaving first avoids writing into a closing one.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(50);
 const CONNECTION_KEEPALIVE: Duration = Duration::from_secs(30);
@@ -388,7 +390,8 @@ const QUESTIONS: [(&str, &str); 5] = [
 
 fn explained(error: String) -> String {
     let question = QUESTIONS.iter().find(|(sign, _)| error.contains(sign));
-    question.map_or(error.clone(), |(_, question)| {
-        format!("{error} ({question})")
-    })
+    match question {
+        Some((_, question)) => format!("{error} ({question})"),
+        None => error,
+    }
 }

@@ -1,14 +1,19 @@
 //! OTLP/HTTP: method, path and encodings in; the matching response or a `google.rpc.Status` out.
-use http::header::{ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{
+    ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT,
+};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use millrace_tracezip::Limits as OtzLimits;
 use millrace_wire::{PartialSuccess, Signal, Status};
 
 use super::intake::{Intake, Limits, ReadError, Verdict};
 use super::reply::Reply;
+use super::sessions::{ACK_HEADER, LIMITS_HEADER, OTZ1, RESET_HEADER, Reset};
 use crate::component::{Reason, Refusal};
 use crate::config::SignalMap;
 use crate::net::compression::Coding;
+use crate::net::http::AGENT_NAME;
 
 /// How long a client that was turned away for want of memory should wait (H8).
 const OVERLOAD_RETRY_S: u64 = 1;
@@ -20,6 +25,15 @@ enum Encoding {
     Json,
 }
 
+/// How a body is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum BodyCoding {
+    /// By itself.
+    Alone(Coding),
+    /// As a frame of a session.
+    Otz1,
+}
+
 /// A failure on its way to the client.
 struct Failure {
     status: StatusCode,
@@ -29,6 +43,8 @@ struct Failure {
     bad_request: bool,
     /// The rest of the body was not read, so the connection cannot be used again.
     close: bool,
+    /// Why the sender must begin a new session.
+    reset: Option<Reset>,
 }
 
 /// Answers one HTTP request.
@@ -39,6 +55,8 @@ pub(crate) async fn answer(
     request: Request<Incoming>,
 ) -> Response<Reply> {
     let encoding = encoding_of(request.headers());
+    let is_ours = is_ours(request.headers());
+    let mut ack = None;
     let outcome = match signal_of(request.uri().path(), paths) {
         None => Err(Failure::new(
             StatusCode::NOT_FOUND,
@@ -53,14 +71,37 @@ pub(crate) async fn answer(
             12,
             "OTLP requests are sent with POST",
         )),
-        Some(signal) => receive(intake, limits, signal, encoding, request).await,
+        Some(signal) => receive(intake, limits, signal, encoding, request, &mut ack).await,
     };
     // Errors in an encoding that nobody asked for are still OTLP errors: protobuf is the default (H4).
     let encoding = encoding.unwrap_or(Encoding::Protobuf);
-    match outcome {
+    let mut response = match outcome {
         Ok((signal, partial)) => success(signal, encoding, partial.as_ref()),
         Err(failure) => failure.response(encoding),
+    };
+    let headers = response.headers_mut();
+    if is_ours {
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(CODINGS));
+        if let Ok(limits) = HeaderValue::from_str(&OtzLimits::default().to_text()) {
+            headers.insert(LIMITS_HEADER, limits);
+        }
     }
+    if let Some(sequence) = ack {
+        headers.insert(ACK_HEADER, HeaderValue::from(sequence));
+    }
+    response
+}
+
+/// What a client of our own is offered; others are not told of a coding that they do not know.
+const CODINGS: &str = "otz1, zstd, gzip";
+
+fn is_ours(headers: &HeaderMap) -> bool {
+    let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes);
+    agent.is_some_and(|agent| {
+        agent
+            .windows(AGENT_NAME.len())
+            .any(|part| part == AGENT_NAME.as_bytes())
+    })
 }
 
 async fn receive(
@@ -69,6 +110,7 @@ async fn receive(
     signal: Signal,
     encoding: Option<Encoding>,
     request: Request<Incoming>,
+    ack: &mut Option<u64>,
 ) -> Result<(Signal, Option<PartialSuccess>), Failure> {
     let encoding = encoding.ok_or_else(|| {
         Failure::new(
@@ -77,7 +119,7 @@ async fn receive(
             "Content-Type must be application/x-protobuf or application/json",
         )
     })?;
-    let coding = coding_of(request.headers())?;
+    let coding = coding_of(request.headers(), encoding)?;
     let consumer = intake.route(signal).ok_or_else(|| {
         Failure::new(
             StatusCode::NOT_FOUND,
@@ -89,11 +131,37 @@ async fn receive(
         )
     })?;
     let mut visit = intake.visit(signal);
+    let otz_limits = (coding == BodyCoding::Otz1)
+        .then(|| request.headers().get(LIMITS_HEADER).cloned())
+        .flatten();
     // The head is not needed any more, and must not be held by all those who wait.
     let body = request.into_body();
     let _place = visit.note(intake.enter(limits).await)?;
-    let plain = visit.note(intake.read(body, 0, coding, limits).await)?;
-    let mut plain = visit.note(intake.decompress(plain, coding, limits))?;
+    let expected = match coding {
+        BodyCoding::Alone(coding) => coding,
+        BodyCoding::Otz1 => Coding::Zstd,
+    };
+    let plain = visit.note(intake.read(body, 0, expected, limits).await)?;
+    let mut plain = match coding {
+        BodyCoding::Alone(coding) => visit.note(intake.decompress(plain, coding, limits))?,
+        BodyCoding::Otz1 => {
+            let otz_limits = otz_limits.as_ref().and_then(|limits| limits.to_str().ok());
+            let rebuilt = plain
+                .translate(|frame| {
+                    let (request, sequence) =
+                        intake
+                            .sessions
+                            .rebuild(frame, otz_limits, limits.request_bytes)?;
+                    *ack = Some(sequence);
+                    Ok(request)
+                })
+                .map_err(|reset: Reset| {
+                    visit.is_reset();
+                    Failure::from(reset)
+                })?;
+            visit.note(rebuilt)?
+        }
+    };
     if encoding == Encoding::Json {
         let translated = plain
             .translate(|json| millrace_wire::request_from_json(signal, json))
@@ -130,17 +198,19 @@ fn encoding_of(headers: &HeaderMap) -> Option<Encoding> {
     }
 }
 
-fn coding_of(headers: &HeaderMap) -> Result<Coding, Failure> {
+fn coding_of(headers: &HeaderMap, encoding: Encoding) -> Result<BodyCoding, Failure> {
     let Some(value) = headers.get(CONTENT_ENCODING) else {
-        return Ok(Coding::Identity);
+        return Ok(BodyCoding::Alone(Coding::Identity));
     };
     let name = value
         .to_str()
         .unwrap_or_default()
         .trim()
         .to_ascii_lowercase();
+    let is_one = headers.get_all(CONTENT_ENCODING).iter().count() == 1;
     match Coding::from_name(&name) {
-        Some(coding) if headers.get_all(CONTENT_ENCODING).iter().count() == 1 => Ok(coding),
+        Some(coding) if is_one => Ok(BodyCoding::Alone(coding)),
+        None if is_one && name == OTZ1 && encoding == Encoding::Protobuf => Ok(BodyCoding::Otz1),
         _ => Err(Failure::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             3,
@@ -184,6 +254,7 @@ impl Failure {
             retry_after_s: None,
             bad_request: false,
             close: false,
+            reset: None,
         }
     }
 
@@ -210,6 +281,9 @@ impl Failure {
         if let Some(seconds) = self.retry_after_s {
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if let Some(reset) = self.reset {
+            headers.insert(RESET_HEADER, HeaderValue::from_static(reset.name()));
+        }
         if self.status == StatusCode::METHOD_NOT_ALLOWED {
             headers.insert(ALLOW, HeaderValue::from_static("POST"));
         }
@@ -217,6 +291,22 @@ impl Failure {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         response
+    }
+}
+
+impl From<Reset> for Failure {
+    fn from(reset: Reset) -> Self {
+        Self {
+            reset: Some(reset),
+            ..Self::new(
+                StatusCode::CONFLICT,
+                10,
+                format!(
+                    "the frame could not be rebuilt here ({}); begin a new session and send the request again",
+                    reset.name()
+                ),
+            )
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use millrace_wire::{PartialSuccess, Signal};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::sessions::Sessions;
 use crate::batch::{Batch, Payload};
 use crate::budget::{Budget, Exhausted, Reservation};
 use crate::component::{Ack, Consumer, Reason, Refusal};
@@ -47,6 +48,8 @@ pub(crate) struct Intake {
     pub(crate) budget: Budget,
     /// Requests that are read or answered at once.
     pub(crate) places: Arc<Semaphore>,
+    /// The `otz1` sessions of the receiver.
+    pub(crate) sessions: Arc<Sessions>,
 }
 
 /// Why a body did not become a request.
@@ -379,6 +382,11 @@ impl Visit<'_> {
     /// Notes that the request is not OTLP.
     pub(crate) fn is_malformed(&mut self) {
         self.reason = Some(Reason::Malformed);
+    }
+
+    /// Notes that the sender must begin a new session.
+    pub(crate) fn is_reset(&mut self) {
+        self.reason = Some(Reason::SessionReset);
     }
 
     fn is_counted(&mut self) {

@@ -12,6 +12,7 @@ pub(crate) mod periodic;
 pub(crate) mod recorder;
 pub(crate) mod reply;
 mod request_lengths;
+pub(crate) mod sessions;
 mod window;
 
 pub(crate) use intake::{Intake, Limits};

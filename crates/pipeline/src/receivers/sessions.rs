@@ -195,7 +195,11 @@ mod tests {
     async fn a_session_that_was_silent_too_long_or_that_nobody_began_is_unknown() {
         let sessions = Sessions::default();
         let mut sender = Compressor::new(Limits::default(), 9);
-        let mut next = || sender.compress(Signal::Logs, &[0x0a, 0].repeat(50)).unwrap();
+        let mut next = || {
+            sender
+                .compress(Signal::Logs, &[0x0a, 0].repeat(50))
+                .unwrap()
+        };
         assert_eq!(rebuild(&sessions, &next()), Ok(0));
         assert_eq!(rebuild(&sessions, &next()), Ok(1));
         tokio::time::advance(IDLE + Duration::from_secs(1)).await;
@@ -213,17 +217,33 @@ mod tests {
         let table = sessions.0.lock().unwrap();
         assert_eq!(table.waiting.len(), SESSIONS_MAX);
         assert!(!table.waiting.contains_key(&1));
-        assert_eq!(table.bytes, table.waiting.values().map(|waiting| waiting.bytes).sum());
+        assert_eq!(
+            table.bytes,
+            table.waiting.values().map(|waiting| waiting.bytes).sum::<usize>()
+        );
     }
 
     #[test]
     fn limits_above_ours_are_refused_and_so_is_a_request_above_the_receivers() {
         let sessions = Sessions::default();
-        let more = Limits { shapes: 5000, ..Limits::default() }.to_text();
-        assert_eq!(sessions.rebuild(&frame(1), Some(&more), 1 << 20).err(), Some(Reset::Limit));
-        assert_eq!(sessions.rebuild(&frame(1), None, 1 << 20).err(), Some(Reset::Limit));
+        let more = Limits {
+            shapes: 5000,
+            ..Limits::default()
+        }
+        .to_text();
+        assert_eq!(
+            sessions.rebuild(&frame(1), Some(&more), 1 << 20).err(),
+            Some(Reset::Limit)
+        );
+        assert_eq!(
+            sessions.rebuild(&frame(1), None, 1 << 20).err(),
+            Some(Reset::Limit)
+        );
         assert_eq!(rebuild(&sessions, b"no frame"), Err(Reset::NoFrame));
         let limits = Limits::default().to_text();
-        assert_eq!(sessions.rebuild(&frame(1), Some(&limits), 10).err(), Some(Reset::Limit));
+        assert_eq!(
+            sessions.rebuild(&frame(1), Some(&limits), 10).err(),
+            Some(Reset::Limit)
+        );
     }
 }

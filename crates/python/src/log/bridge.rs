@@ -17,7 +17,7 @@ use super::record::{self, Record};
 use super::severity;
 use crate::attributes::{self, AttributeLimits, Attributes};
 use crate::clean::ValueLimits;
-use crate::trace::now_unix_nano;
+use crate::clock::now_unix_nano;
 use crate::{complaint, context};
 
 static FOREIGN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();

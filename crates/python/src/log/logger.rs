@@ -9,7 +9,8 @@ use super::record::{self, Correlation, Record};
 use super::recorder::LogRecorder;
 use super::severity;
 use crate::attributes;
-use crate::trace::{encoded_scope, now_unix_nano};
+use crate::clock::now_unix_nano;
+use crate::trace::encoded_scope;
 use crate::{complaint, context};
 
 static SHOW: PyOnceLock<Py<PyAny>> = PyOnceLock::new();

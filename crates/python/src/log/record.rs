@@ -9,8 +9,9 @@ use pyo3::types::PyString;
 use super::severity;
 use crate::attributes::{AttributeLimits, Attributes};
 use crate::clean::{self, ValueLimits};
+use crate::clock::now_unix_nano;
 use crate::complaint;
-use crate::trace::{SpanIds, now_unix_nano};
+use crate::trace::SpanIds;
 use crate::value::EncodedObject;
 
 /// Where records are put together before they go to the buffer; a larger one is not kept.
@@ -171,7 +172,5 @@ pub(super) fn body<'py>(body: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, 
     if body.is_none() {
         return Ok(None);
     }
-    let py = body.py();
-    let body = clean::value(body, &ValueLimits::default())?;
-    Ok(Some(body.into_bound(py)))
+    clean::value(body, &ValueLimits::default()).map(Some)
 }

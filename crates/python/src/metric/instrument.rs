@@ -1,7 +1,6 @@
 //! One instrument: its streams for all readers, and the way of a measurement into them.
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use millrace_recorder::fork::{AtFork, Shared};
 use millrace_recorder::metric::{Exemplar, Stream, StreamOptions};
@@ -11,6 +10,7 @@ use pyo3::types::PyDict;
 
 use super::attributes::{AttributeSet, AttributesKey, KeptKeys, cleaned};
 use super::fault::{Fault, Said};
+use crate::clock::now_unix_nano;
 
 /// Which measurements may become exemplars.
 #[derive(Debug)]
@@ -431,12 +431,6 @@ impl Sample {
             span: self.span,
         }
     }
-}
-
-/// Now, in nanoseconds since 1970.
-pub(super) fn now_unix_nano() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    since.map_or(0, |since| since.as_nanos() as u64)
 }
 
 /// The context that was given, or the current one.

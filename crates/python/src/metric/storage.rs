@@ -13,9 +13,10 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString};
 use super::amount::amount;
 use super::attributes::{AttributeSet, AttributesKey, KeptKeys};
 use super::fault::Fault;
-use super::instrument::{ExemplarFilter, Instrument, now_unix_nano};
+use super::instrument::{ExemplarFilter, Instrument};
 use super::objects;
 use crate::attribute::attribute_value;
+use crate::clock::now_unix_nano;
 
 /// The attribute of the series that counts what lies beyond the limit.
 const OVERFLOW_ATTRIBUTE: &str = "otel.metric.overflow";

@@ -1,4 +1,5 @@
 //! The end of a span: it becomes bytes in the buffer, and whoever wants to see it is called.
+use std::borrow::Cow;
 use std::cell::Cell;
 
 use millrace_wire::encode::SpanEncoder;
@@ -9,6 +10,7 @@ use super::span::STATUS_UNSET;
 use super::state::{Content, Extra};
 use super::tracer::time_or_now;
 use super::{Span, SpanIds};
+use crate::text;
 
 /// OTLP span flags: bits 8 and 9 say whether the parent is remote (trace.proto, `SpanFlags`).
 const HAS_IS_REMOTE: u32 = 0x100;
@@ -47,7 +49,7 @@ pub(crate) fn end(span: &Bound<'_, Span>, end_time: Option<&Bound<'_, PyAny>>) -
         drop(state);
         return tell(span, processor);
     };
-    let mut content = state.take(py);
+    let content = state.take(py);
     drop(state);
     // Taken, not borrowed: reading Python objects can run a finalizer, which may end a span itself.
     let mut scratch = SCRATCH.take();
@@ -57,18 +59,17 @@ pub(crate) fn end(span: &Bound<'_, Span>, end_time: Option<&Bound<'_, PyAny>>) -
     scratch.shrink_to(SCRATCH_MAX);
     SCRATCH.set(scratch);
     if processor.is_some() {
-        this.state().restore(content);
+        this.state(py).restore(content);
     } else {
-        content.attributes.release(py);
+        content.release(py);
     }
     tell(span, processor)
 }
 
 /// Calls the processor of a span that has ended.
 #[inline]
-fn tell(span: &Bound<'_, Span>, processor: Option<Py<PyAny>>) -> PyResult<()> {
+fn tell(span: &Bound<'_, Span>, processor: Option<Bound<'_, PyAny>>) -> PyResult<()> {
     if let Some(processor) = processor {
-        let processor = processor.bind(span.py());
         if let Some(ending) = processor.getattr_opt("_on_ending")? {
             ending.call1((span,))?;
         }
@@ -155,6 +156,10 @@ fn flags(ids: SpanIds, is_remote: bool) -> u32 {
 }
 
 /// The text of a string; what UTF-8 cannot hold becomes a question mark.
-fn text<'a>(text: &'a Bound<'_, PyString>) -> std::borrow::Cow<'a, str> {
-    text.to_string_lossy()
+#[inline]
+fn text<'a>(text: &'a Bound<'_, PyString>) -> Cow<'a, str> {
+    match text::utf8(text) {
+        Some(text) => Cow::Borrowed(text),
+        None => text.to_string_lossy(),
+    }
 }

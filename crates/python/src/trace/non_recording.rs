@@ -4,9 +4,10 @@ use pyo3::types::{PyDict, PyTuple};
 
 use super::SpanIds;
 use super::parent::Parent;
+use crate::recycled::{Blocks, Recycled};
 
 /// A span that its sampler dropped. To the API it is a `NonRecordingSpan`.
-#[pyclass(frozen, freelist = 64, module = "millrace._native")]
+#[pyclass(frozen, module = "millrace._native")]
 pub(crate) struct NonRecordingSpan {
     pub(crate) ids: SpanIds,
     pub(crate) trace_state: Option<Py<PyAny>>,
@@ -24,6 +25,20 @@ impl NonRecordingSpan {
             is_remote: false,
             trace_state: self.trace_state.as_ref().map(|state| state.clone_ref(py)),
         })
+    }
+}
+
+impl Recycled for NonRecordingSpan {
+    fn blocks() -> &'static Blocks {
+        static BLOCKS: Blocks = Blocks::new();
+        &BLOCKS
+    }
+
+    #[inline]
+    fn release(self, py: Python<'_>) {
+        if let Some(state) = self.trace_state {
+            state.drop_ref(py);
+        }
     }
 }
 

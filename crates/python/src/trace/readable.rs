@@ -31,7 +31,7 @@ impl Span {
 
     #[getter]
     fn name(&self, py: Python<'_>) -> Py<PyAny> {
-        self.state().name.clone_ref(py).into_any()
+        self.state(py).name.clone_ref(py).into_any()
     }
 
     #[getter]
@@ -48,14 +48,14 @@ impl Span {
     }
 
     #[getter]
-    fn end_time(&self) -> Option<u64> {
-        self.state().end
+    fn end_time(&self, py: Python<'_>) -> Option<u64> {
+        self.state(py).end
     }
 
     #[getter]
     fn status<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         let (code, description) = {
-            let state = self.state();
+            let state = self.state(py);
             let description = state
                 .status_description
                 .as_ref()
@@ -70,20 +70,20 @@ impl Span {
 
     #[getter]
     fn attributes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyMappingProxy>> {
-        let attributes = self.state().attributes.to_dict(py)?;
+        let attributes = self.state(py).attributes.to_dict(py)?;
         Ok(PyMappingProxy::new(py, attributes.as_mapping()))
     }
 
     #[getter]
-    fn dropped_attributes(&self) -> u32 {
-        self.state().attributes.dropped()
+    fn dropped_attributes(&self, py: Python<'_>) -> u32 {
+        self.state(py).attributes.dropped()
     }
 
     #[getter]
     fn events<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let class = EVENT.import(py, "millrace.sdk.trace.event", "Event")?;
         let parts: Vec<_> = {
-            let state = self.state();
+            let state = self.state(py);
             let events = state.extra.iter().flat_map(|extra| &extra.events);
             events
                 .map(|event| {
@@ -104,8 +104,8 @@ impl Span {
     }
 
     #[getter]
-    fn dropped_events(&self) -> u32 {
-        self.state()
+    fn dropped_events(&self, py: Python<'_>) -> u32 {
+        self.state(py)
             .extra
             .as_ref()
             .map_or(0, |extra| extra.dropped_events)
@@ -115,7 +115,7 @@ impl Span {
     fn links<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
         let api = Api::get(py)?;
         let parts: Vec<_> = {
-            let state = self.state();
+            let state = self.state(py);
             let links = state.extra.iter().flat_map(|extra| &extra.links);
             links
                 .map(|link| {
@@ -144,8 +144,8 @@ impl Span {
     }
 
     #[getter]
-    fn dropped_links(&self) -> u32 {
-        self.state()
+    fn dropped_links(&self, py: Python<'_>) -> u32 {
+        self.state(py)
             .extra
             .as_ref()
             .map_or(0, |extra| extra.dropped_links)
@@ -180,7 +180,7 @@ impl Span {
     }
 
     fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
-        let name = self.state().name.clone_ref(py);
+        let name = self.state(py).name.clone_ref(py);
         let context = self.get_span_context(py)?;
         Ok(format!(
             "Span(name={}, context={})",

@@ -1,7 +1,6 @@
 //! What all tracers of one provider share: the sampler, the limits, and where ended spans go.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use millrace_recorder::ids;
 use millrace_wire::encode::push_attribute;
@@ -14,6 +13,7 @@ use super::sampling::Sampler;
 use crate::attributes::AttributeLimits;
 use crate::buffer::Buffer;
 use crate::clean::ValueLimits;
+use crate::held::Held;
 use crate::resource;
 
 /// The limits of spans (specification: `SpanLimits`).
@@ -25,6 +25,14 @@ pub(crate) struct SpanLimits {
     pub(crate) links: usize,
 }
 
+/// Ids for a span that is about to start.
+pub(crate) struct Drawn {
+    pub(crate) trace_id: [u8; 16],
+    /// Whether the trace id is random.
+    pub(crate) random: bool,
+    pub(crate) span_id: Option<[u8; 8]>,
+}
+
 /// The native half of a `TracerProvider`.
 #[pyclass(frozen, module = "millrace._native")]
 pub(crate) struct SpanRecorder {
@@ -33,9 +41,8 @@ pub(crate) struct SpanRecorder {
     pub(crate) limits: SpanLimits,
     pub(crate) buffer: Option<Arc<millrace_recorder::Buffer>>,
     is_open: AtomicBool,
-    has_processor: AtomicBool,
-    processor: Mutex<Option<Py<PyAny>>>,
-    resource: Mutex<Py<PyAny>>,
+    processor: Held<Option<Py<PyAny>>>,
+    resource: Held<Py<PyAny>>,
 }
 
 #[pymethods]
@@ -81,9 +88,8 @@ impl SpanRecorder {
             limits,
             buffer: buffer.map(|buffer| buffer.shared()),
             is_open: AtomicBool::new(true),
-            has_processor: AtomicBool::new(false),
-            processor: Mutex::new(None),
-            resource: Mutex::new(resource),
+            processor: Held::new(None),
+            resource: Held::new(resource),
         })
     }
 
@@ -107,26 +113,13 @@ impl SpanRecorder {
     }
 
     /// Has `processor` called when spans start and end; `None` for nobody.
-    fn set_processor(&self, processor: Option<Py<PyAny>>) {
-        self.has_processor
-            .store(processor.is_some(), Ordering::Relaxed);
-        let before = std::mem::replace(
-            &mut *self
-                .processor
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner),
-            processor,
-        );
-        drop(before);
+    fn set_processor(&self, py: Python<'_>, processor: Option<Py<PyAny>>) {
+        drop(self.processor.replace(py, processor));
     }
 
     /// Says whose spans these are from now on.
-    fn set_resource(&self, resource: Py<PyAny>) {
-        let before = std::mem::replace(
-            &mut *self.resource.lock().unwrap_or_else(PoisonError::into_inner),
-            resource,
-        );
-        drop(before);
+    fn set_resource(&self, py: Python<'_>, resource: Py<PyAny>) {
+        drop(self.resource.replace(py, resource));
     }
 
     /// After this, spans are started for their context alone; nothing is recorded.
@@ -142,28 +135,27 @@ impl SpanRecorder {
 
     /// The Python processor, if there is one.
     #[inline]
-    pub(crate) fn processor(&self, py: Python<'_>) -> Option<Py<PyAny>> {
-        if !self.has_processor.load(Ordering::Relaxed) {
-            return None;
-        }
-        let processor = self
-            .processor
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        processor.as_ref().map(|processor| processor.clone_ref(py))
+    pub(crate) fn processor<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyAny>> {
+        let processor = self.processor.hold(py);
+        processor
+            .as_ref()
+            .map(|processor| processor.bind(py).clone())
     }
 
     pub(crate) fn resource(&self, py: Python<'_>) -> Py<PyAny> {
-        self.resource
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone_ref(py)
+        self.resource.hold(py).clone_ref(py)
     }
 
-    /// A new trace id, and whether it is random.
-    pub(crate) fn new_trace_id(&self, py: Python<'_>) -> PyResult<([u8; 16], bool)> {
+    /// Ids for the root of a new trace.
+    #[inline]
+    pub(crate) fn draw_root_ids(&self, py: Python<'_>) -> PyResult<Drawn> {
         let Some(generator) = &self.id_generator else {
-            return Ok((ids::trace_id(), true));
+            let (trace_id, span_id) = ids::root_ids();
+            return Ok(Drawn {
+                trace_id,
+                random: true,
+                span_id: Some(span_id),
+            });
         };
         let generator = generator.bind(py);
         let id: u128 = generator.call_method0("generate_trace_id")?.extract()?;
@@ -171,10 +163,16 @@ impl SpanRecorder {
             Some(random) => random.call0()?.is_truthy()?,
             None => false,
         };
-        Ok((id.to_be_bytes(), random))
+        Ok(Drawn {
+            trace_id: id.to_be_bytes(),
+            random,
+            // Asked for when the sampler has decided.
+            span_id: None,
+        })
     }
 
-    pub(crate) fn new_span_id(&self, py: Python<'_>) -> PyResult<[u8; 8]> {
+    #[inline]
+    pub(crate) fn draw_span_id(&self, py: Python<'_>) -> PyResult<[u8; 8]> {
         let Some(generator) = &self.id_generator else {
             return Ok(ids::span_id());
         };

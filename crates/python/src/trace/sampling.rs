@@ -6,10 +6,10 @@ use super::parent::{Parent, kept_state};
 use crate::api::Api;
 
 /// What a sampler decided about one span.
-pub(crate) struct Sampled {
+pub(crate) struct Sampled<'py> {
     pub(crate) decision: Decision,
     /// The attributes that a Python sampler wants the span to begin with, instead of those it was given.
-    pub(crate) attributes: Option<Py<PyAny>>,
+    pub(crate) attributes: Option<Bound<'py, PyAny>>,
     pub(crate) trace_state: TraceState,
 }
 
@@ -101,12 +101,12 @@ impl Sampler {
 
     /// Decides about a span.
     #[inline]
-    pub(crate) fn decide(
+    pub(crate) fn decide<'py>(
         &self,
-        py: Python<'_>,
+        py: Python<'py>,
         parent: Option<&Parent>,
-        candidate: &Candidate<'_, '_>,
-    ) -> PyResult<Sampled> {
+        candidate: &Candidate<'_, 'py>,
+    ) -> PyResult<Sampled<'py>> {
         let decision = match self {
             Self::AlwaysOn => Decision::RecordAndSample,
             Self::AlwaysOff => Decision::Drop,
@@ -143,7 +143,7 @@ impl ParentBased {
     }
 }
 
-fn ask(sampler: &Bound<'_, PyAny>, candidate: &Candidate<'_, '_>) -> PyResult<Sampled> {
+fn ask<'py>(sampler: &Bound<'py, PyAny>, candidate: &Candidate<'_, 'py>) -> PyResult<Sampled<'py>> {
     let py = sampler.py();
     let kind = Api::get(py)?.kinds.get(usize::from(candidate.kind));
     let positional = (
@@ -162,7 +162,7 @@ fn ask(sampler: &Bound<'_, PyAny>, candidate: &Candidate<'_, '_>) -> PyResult<Sa
     let state = result.getattr("trace_state")?;
     Ok(Sampled {
         decision: decision(&result.getattr("decision")?)?,
-        attributes: Some(result.getattr("attributes")?.unbind()),
+        attributes: Some(result.getattr("attributes")?),
         trace_state: TraceState::Chosen(kept_state(&state)?),
     })
 }

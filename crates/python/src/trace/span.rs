@@ -1,6 +1,4 @@
 //! A span that is recorded: what it is told is kept as it comes, and becomes bytes when it ends.
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyString};
@@ -8,11 +6,13 @@ use pyo3::types::{PyDict, PyString};
 use super::SpanIds;
 use super::end::end;
 use super::parent::Parent;
-use super::state::{Event, State, accepted_link};
+use super::state::{Event, Extra, State, accepted_link};
 use super::tracer::{SpanRequest, Tracer, name_text, time_or_now};
 use crate::api::Api;
 use crate::attributes::{self, Attributes};
 use crate::complaint;
+use crate::held::{Guard, Held};
+use crate::recycled::{self, Blocks, Recycled};
 
 /// The values of `StatusCode`, which are also those of the wire.
 pub(super) const STATUS_UNSET: u8 = 0;
@@ -27,6 +27,9 @@ impl Options {
     const RECORD_EXCEPTION: u8 = 1;
     const SET_STATUS: u8 = 2;
     const END_ON_EXIT: u8 = 4;
+    /// What is done unless somebody says otherwise.
+    pub(super) const ALL: Self =
+        Self(Self::RECORD_EXCEPTION | Self::SET_STATUS | Self::END_ON_EXIT);
 
     /// Everything is done unless it is said to be false.
     #[inline]
@@ -54,7 +57,7 @@ impl Options {
 }
 
 /// A span.
-#[pyclass(frozen, weakref, freelist = 256, module = "millrace._native")]
+#[pyclass(frozen, weakref, module = "millrace._native")]
 pub(crate) struct Span {
     pub(super) tracer: Py<Tracer>,
     pub(super) ids: SpanIds,
@@ -63,7 +66,7 @@ pub(crate) struct Span {
     pub(super) kind: u8,
     pub(super) start: u64,
     options: Options,
-    state: Mutex<State>,
+    state: Held<State>,
 }
 
 /// What was decided about a span before it begins.
@@ -78,45 +81,41 @@ pub(crate) struct Begun<'a, 'py> {
 impl Span {
     /// Begins a span with what it was given.
     #[inline]
-    pub(crate) fn begin(
-        tracer: &Bound<'_, Tracer>,
-        start: &SpanRequest<'_, '_>,
-        begun: Begun<'_, '_>,
-    ) -> PyResult<Self> {
+    pub(crate) fn begin<'py>(
+        tracer: &Bound<'py, Tracer>,
+        start: &SpanRequest<'_, 'py>,
+        begun: Begun<'_, 'py>,
+    ) -> PyResult<Bound<'py, Self>> {
         let limits = &tracer.get().recorder.get().limits;
-        let mut state = State {
-            name: name_text(start.name)?.unbind(),
-            end: None,
-            attributes: Attributes::from_mapping(begun.attributes, &limits.attributes)?,
-            status_code: STATUS_UNSET,
-            status_description: None,
-            extra: None,
+        let name = name_text(start.name)?;
+        let attributes = match begun.attributes {
+            Some(given) => Attributes::from_mapping(Some(given), &limits.attributes)?,
+            None => Attributes::default(),
         };
-        if let Some(links) = start.links.filter(|links| !links.is_none()) {
-            for link in links.try_iter()? {
-                let link = link?;
-                if link.is_none() {
-                    continue;
-                }
-                if let Some(link) = accepted_link(
-                    &link.getattr("context")?,
-                    &link.getattr("attributes")?,
-                    tracer,
-                )? {
-                    state.add_link(link, limits.links);
-                }
-            }
-        }
-        Ok(Self {
-            tracer: tracer.clone().unbind(),
-            ids: begun.ids,
-            parent: begun.parent,
-            trace_state: begun.trace_state,
-            kind: begun.kind,
-            start: time_or_now(start.start_time),
-            options: start.options,
-            state: Mutex::new(state),
-        })
+        let extra = match start.links {
+            Some(links) if !links.is_none() => linked(links, tracer)?,
+            _ => None,
+        };
+        recycled::object(
+            tracer.py(),
+            Self {
+                tracer: tracer.clone().unbind(),
+                ids: begun.ids,
+                parent: begun.parent,
+                trace_state: begun.trace_state,
+                kind: begun.kind,
+                start: time_or_now(start.start_time),
+                options: start.options,
+                state: Held::new(State {
+                    name: name.unbind(),
+                    end: None,
+                    attributes,
+                    status_code: STATUS_UNSET,
+                    status_description: None,
+                    extra,
+                }),
+            },
+        )
     }
 
     pub(crate) fn ids(&self) -> SpanIds {
@@ -133,29 +132,28 @@ impl Span {
     }
 
     #[inline]
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn state<'a>(&'a self, py: Python<'a>) -> Guard<'a, State> {
+        self.state.hold(py)
     }
 
     /// The state while the span is open; after that a complaint, which upstream makes as well.
-    #[inline]
-    pub(super) fn open_state(
-        &self,
-        py: Python<'_>,
+    #[expect(clippy::inline_always, reason = "called for every attribute")]
+    #[inline(always)]
+    pub(super) fn open_state<'a>(
+        &'a self,
+        py: Python<'a>,
         method: &str,
-    ) -> PyResult<Option<MutexGuard<'_, State>>> {
-        let state = self.state();
+    ) -> PyResult<Option<Guard<'a, State>>> {
+        let state = self.state(py);
         if state.end.is_none() {
             return Ok(Some(state));
         }
         drop(state);
-        complaint::warn(
-            py,
-            &format!("{method} was called on a span that has ended; nothing is changed"),
-        )?;
+        has_ended(py, method)?;
         Ok(None)
     }
 
+    #[inline]
     fn set_one(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
         let py = key.py();
         let limits = &self.tracer.get().recorder.get().limits.attributes;
@@ -169,10 +167,33 @@ impl Span {
     }
 }
 
+impl Recycled for Span {
+    fn blocks() -> &'static Blocks {
+        static BLOCKS: Blocks = Blocks::new();
+        &BLOCKS
+    }
+
+    #[inline]
+    fn release(self, py: Python<'_>) {
+        self.tracer.drop_ref(py);
+        if let Some(state) = self.parent.and_then(|parent| parent.trace_state) {
+            state.drop_ref(py);
+        }
+        if let Some(state) = self.trace_state {
+            state.drop_ref(py);
+        }
+        self.state.into_inner().release(py);
+    }
+}
+
 #[pymethods]
 impl Span {
     /// See `opentelemetry.trace.Span.set_attribute`.
-    fn set_attribute(&self, key: &Bound<'_, PyAny>, value: &Bound<'_, PyAny>) -> PyResult<()> {
+    pub(super) fn set_attribute(
+        &self,
+        key: &Bound<'_, PyAny>,
+        value: &Bound<'_, PyAny>,
+    ) -> PyResult<()> {
         complaint::settle(key.py(), self.set_one(key, value), || ())
     }
 
@@ -182,7 +203,7 @@ impl Span {
     }
 
     #[pyo3(signature = (name, attributes=None, timestamp=None))]
-    fn add_event(
+    pub(super) fn add_event(
         &self,
         name: &Bound<'_, PyAny>,
         attributes: Option<&Bound<'_, PyAny>>,
@@ -237,13 +258,16 @@ impl Span {
         complaint::settle(exception.py(), recorded, || ())
     }
 
-    pub(super) fn is_recording(&self) -> bool {
-        self.state().end.is_none()
+    pub(super) fn is_recording(&self, py: Python<'_>) -> bool {
+        self.state(py).end.is_none()
     }
 
     #[pyo3(signature = (end_time=None))]
     #[pyo3(name = "end")]
-    fn end_at(slf: &Bound<'_, Self>, end_time: Option<&Bound<'_, PyAny>>) -> PyResult<()> {
+    pub(super) fn end_at(
+        slf: &Bound<'_, Self>,
+        end_time: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<()> {
         complaint::settle(slf.py(), end(slf, end_time), || ())
     }
 
@@ -258,7 +282,7 @@ impl Span {
         _traceback: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         let py = slf.py();
-        if !exception.is_none() && slf.get().is_recording() {
+        if !exception.is_none() && slf.get().is_recording(py) {
             let options = slf.get().options;
             complaint::settle(py, note_exception(slf, exception, options, true), || ())?;
         }
@@ -296,7 +320,9 @@ impl Span {
             }
             None => Some(event),
         };
-        drop(unused);
+        if let Some(event) = unused {
+            event.release(py);
+        }
         Ok(())
     }
 
@@ -311,7 +337,7 @@ impl Span {
         };
         let limit = self.tracer.get().recorder.get().limits.links;
         let unused = match self.open_state(py, "add_link")? {
-            Some(mut state) => state.add_link(link, limit),
+            Some(mut state) => state.extra().add_link(link, limit),
             None => Some(link),
         };
         drop(unused);
@@ -390,6 +416,32 @@ impl Span {
     }
 }
 
+#[cold]
+fn has_ended(py: Python<'_>, method: &str) -> PyResult<()> {
+    complaint::warn(
+        py,
+        &format!("{method} was called on a span that has ended; nothing is changed"),
+    )
+}
+
+/// The links that a span begins with.
+#[cold]
+fn linked(links: &Bound<'_, PyAny>, tracer: &Bound<'_, Tracer>) -> PyResult<Option<Box<Extra>>> {
+    let limit = tracer.get().recorder.get().limits.links;
+    let mut extra = Extra::default();
+    for link in links.try_iter()? {
+        let link = link?;
+        if link.is_none() {
+            continue;
+        }
+        let context = link.getattr("context")?;
+        if let Some(link) = accepted_link(&context, &link.getattr("attributes")?, tracer)? {
+            extra.add_link(link, limit);
+        }
+    }
+    Ok(Some(Box::new(extra)))
+}
+
 /// Does about an exception what the options say: an event, and an error as the status.
 pub(crate) fn note_exception(
     span: &Bound<'_, Span>,
@@ -400,7 +452,7 @@ pub(crate) fn note_exception(
     static DESCRIBE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
     let py = span.py();
     let this = span.get();
-    if !this.is_recording() {
+    if !this.is_recording(py) {
         return Ok(());
     }
     if options.0 & Options::RECORD_EXCEPTION != 0 {

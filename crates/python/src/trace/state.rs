@@ -63,6 +63,19 @@ impl State {
         }
     }
 
+    /// Lets go of all that it refers to.
+    #[inline]
+    pub(super) fn release(self, py: Python<'_>) {
+        self.name.drop_ref(py);
+        self.attributes.release(py);
+        if let Some(description) = self.status_description {
+            description.drop_ref(py);
+        }
+        if let Some(extra) = self.extra {
+            extra.release(py);
+        }
+    }
+
     /// Puts back what was taken, for those who read the span.
     pub(super) fn restore(&mut self, content: Content<'_>) {
         self.attributes = content.attributes;
@@ -72,16 +85,55 @@ impl State {
     pub(super) fn extra(&mut self) -> &mut Extra {
         self.extra.get_or_insert_default()
     }
+}
 
+impl Extra {
     /// Adds a link, or counts it; what did not fit is returned.
     pub(super) fn add_link(&mut self, link: Link, limit: usize) -> Option<Link> {
-        let extra = self.extra();
-        if extra.links.len() < limit {
-            extra.links.push(link);
+        if self.links.len() < limit {
+            self.links.push(link);
             return None;
         }
-        extra.dropped_links += 1;
+        self.dropped_links += 1;
         Some(link)
+    }
+
+    #[cold]
+    fn release(self, py: Python<'_>) {
+        for event in self.events {
+            event.release(py);
+        }
+        for link in self.links {
+            link.release(py);
+        }
+    }
+}
+
+impl Event {
+    pub(super) fn release(self, py: Python<'_>) {
+        self.name.drop_ref(py);
+        self.attributes.release(py);
+    }
+}
+
+impl Link {
+    fn release(self, py: Python<'_>) {
+        self.context.drop_ref(py);
+        if let Some(state) = self.trace_state {
+            state.drop_ref(py);
+        }
+        self.attributes.release(py);
+    }
+}
+
+impl Content<'_> {
+    /// Lets go of all that it refers to.
+    #[inline]
+    pub(super) fn release(self, py: Python<'_>) {
+        self.attributes.release(py);
+        if let Some(extra) = self.extra {
+            extra.release(py);
+        }
     }
 }
 

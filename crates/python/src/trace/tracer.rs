@@ -1,17 +1,18 @@
 //! Starts spans: finds the parent, draws the ids, asks the sampler.
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::ids::{RANDOM, SAMPLED};
 use super::parent::Parent;
+use super::recorder::Drawn;
 use super::sampling::{Candidate, Decision, TraceState};
 use super::span::{self, Options};
 use super::{NonRecordingSpan, Span, SpanIds, SpanRecorder, SpanScope};
 use crate::api::Api;
-use crate::{complaint, context};
+use crate::clock::now_unix_nano;
+use crate::{complaint, context, recycled};
 
 /// Starts the spans of one instrumentation scope.
 #[pyclass(frozen, subclass, module = "millrace._native")]
@@ -23,6 +24,7 @@ pub(crate) struct Tracer {
 }
 
 /// What a user says about a span that is to start.
+#[derive(Clone, Copy)]
 pub(crate) struct SpanRequest<'a, 'py> {
     pub(crate) name: &'a Bound<'py, PyAny>,
     pub(crate) context: Option<&'a Bound<'py, PyAny>>,
@@ -31,6 +33,22 @@ pub(crate) struct SpanRequest<'a, 'py> {
     pub(crate) links: Option<&'a Bound<'py, PyAny>>,
     pub(crate) start_time: Option<&'a Bound<'py, PyAny>>,
     pub(crate) options: Options,
+}
+
+impl<'a, 'py> SpanRequest<'a, 'py> {
+    /// One that says nothing but a name.
+    #[inline]
+    pub(crate) fn of(name: &'a Bound<'py, PyAny>) -> Self {
+        Self {
+            name,
+            context: None,
+            kind: None,
+            attributes: None,
+            links: None,
+            start_time: None,
+            options: Options::ALL,
+        }
+    }
 }
 
 #[pymethods]
@@ -58,33 +76,34 @@ impl Tracer {
             start_time,
             options: Options::new(record_exception, set_status_on_exception, None)?,
         };
-        let current = if context.is_none() {
-            context::current(slf.py())?
-        } else {
-            None
-        };
-        started(slf, &start, current.as_ref())
+        start_anywhere(slf, &start)
     }
 
     /// See `opentelemetry.trace.Tracer.start_as_current_span`. What it returns is a context manager and a decorator.
     #[pyo3(signature = (name, context=None, kind=None, attributes=None, links=None, start_time=None, record_exception=None, set_status_on_exception=None, end_on_exit=None))]
     #[expect(clippy::too_many_arguments, reason = "the API's own")]
-    fn start_as_current_span(
-        slf: Py<Self>,
-        name: Py<PyAny>,
-        context: Option<Py<PyAny>>,
-        kind: Option<Py<PyAny>>,
-        attributes: Option<Py<PyAny>>,
-        links: Option<Py<PyAny>>,
-        start_time: Option<Py<PyAny>>,
-        record_exception: Option<&Bound<'_, PyAny>>,
-        set_status_on_exception: Option<&Bound<'_, PyAny>>,
-        end_on_exit: Option<&Bound<'_, PyAny>>,
-    ) -> PyResult<SpanScope> {
-        let options = Options::new(record_exception, set_status_on_exception, end_on_exit)?;
-        Ok(SpanScope::new(
-            slf, name, context, kind, attributes, links, start_time, options,
-        ))
+    fn start_as_current_span<'py>(
+        slf: &Bound<'py, Self>,
+        name: &Bound<'py, PyAny>,
+        context: Option<&Bound<'py, PyAny>>,
+        kind: Option<&Bound<'py, PyAny>>,
+        attributes: Option<&Bound<'py, PyAny>>,
+        links: Option<&Bound<'py, PyAny>>,
+        start_time: Option<&Bound<'py, PyAny>>,
+        record_exception: Option<&Bound<'py, PyAny>>,
+        set_status_on_exception: Option<&Bound<'py, PyAny>>,
+        end_on_exit: Option<&Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, SpanScope>> {
+        let start = SpanRequest {
+            name,
+            context,
+            kind,
+            attributes,
+            links,
+            start_time,
+            options: Options::new(record_exception, set_status_on_exception, end_on_exit)?,
+        };
+        recycled::object(slf.py(), SpanScope::new(slf, &start))
     }
 
     /// Whether this tracer records at all.
@@ -123,6 +142,20 @@ impl Tracer {
     }
 }
 
+/// Starts a span under what its request says, or under what is current.
+#[inline]
+pub(crate) fn start_anywhere<'py>(
+    tracer: &Bound<'py, Tracer>,
+    start: &SpanRequest<'_, 'py>,
+) -> PyResult<Bound<'py, PyAny>> {
+    let current = if start.context.is_none() {
+        context::current(tracer.py())?
+    } else {
+        None
+    };
+    started(tracer, start, current.as_ref())
+}
+
 /// Starts a span, of which `current` is what is current; what goes wrong costs the span, not the user's program.
 #[inline]
 pub(crate) fn started<'py>(
@@ -135,14 +168,8 @@ pub(crate) fn started<'py>(
         Err(error) => {
             complaint::settle(tracer.py(), Err(error), || ())?;
             let ids = SpanIds::default();
-            Ok(Bound::new(
-                tracer.py(),
-                NonRecordingSpan {
-                    ids,
-                    trace_state: None,
-                },
-            )?
-            .into_any())
+            let trace_state = None;
+            Ok(recycled::object(tracer.py(), NonRecordingSpan { ids, trace_state })?.into_any())
         }
     }
 }
@@ -163,9 +190,17 @@ fn start_span<'py>(
     if !this.is_enabled.load(Ordering::Relaxed) || !recorder.is_open() {
         return passed_on(py, parent);
     }
-    let (trace_id, random) = match &parent {
-        Some(parent) => (parent.ids.trace_id, parent.ids.flags & RANDOM != 0),
-        None => recorder.new_trace_id(py)?,
+    let Drawn {
+        trace_id,
+        random,
+        span_id,
+    } = match &parent {
+        Some(parent) => Drawn {
+            trace_id: parent.ids.trace_id,
+            random: parent.ids.flags & RANDOM != 0,
+            span_id: None,
+        },
+        None => recorder.draw_root_ids(py)?,
     };
     let kind = match start.kind {
         Some(kind) => Api::position(&Api::get(py)?.kinds, kind).unwrap_or(0),
@@ -187,7 +222,10 @@ fn start_span<'py>(
     };
     let ids = SpanIds {
         trace_id,
-        span_id: recorder.new_span_id(py)?,
+        span_id: match span_id {
+            Some(span_id) => span_id,
+            None => recorder.draw_span_id(py)?,
+        },
         flags: sampled_flag | if random { RANDOM } else { 0 },
     };
     let trace_state = match sampled.trace_state {
@@ -197,12 +235,9 @@ fn start_span<'py>(
             .and_then(|parent| parent.trace_state.as_ref().map(|state| state.clone_ref(py))),
     };
     if sampled.decision == Decision::Drop {
-        return Ok(Bound::new(py, NonRecordingSpan { ids, trace_state })?.into_any());
+        return Ok(recycled::object(py, NonRecordingSpan { ids, trace_state })?.into_any());
     }
-    let attributes = match &sampled.attributes {
-        Some(attributes) => Some(attributes.bind(py)),
-        None => start.attributes,
-    };
+    let attributes = sampled.attributes.as_ref().or(start.attributes);
     let begun = span::Begun {
         ids,
         parent,
@@ -210,11 +245,9 @@ fn start_span<'py>(
         kind,
         attributes,
     };
-    let span = Bound::new(py, Span::begin(tracer, start, begun)?)?;
+    let span = Span::begin(tracer, start, begun)?;
     if let Some(processor) = recorder.processor(py) {
-        processor
-            .bind(py)
-            .call_method1("on_start", (&span, start.context))?;
+        processor.call_method1("on_start", (&span, start.context))?;
     }
     Ok(span.into_any())
 }
@@ -223,14 +256,7 @@ fn start_span<'py>(
 fn passed_on(py: Python<'_>, parent: Option<Parent>) -> PyResult<Bound<'_, PyAny>> {
     let (ids, trace_state) =
         parent.map_or_else(Default::default, |parent| (parent.ids, parent.trace_state));
-    Ok(Bound::new(py, NonRecordingSpan { ids, trace_state })?.into_any())
-}
-
-/// Now, in nanoseconds since 1970.
-#[inline]
-pub(crate) fn now_unix_nano() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |now| u64::try_from(now.as_nanos()).unwrap_or(u64::MAX))
+    Ok(recycled::object(py, NonRecordingSpan { ids, trace_state })?.into_any())
 }
 
 /// A time that a user gave, in nanoseconds since 1970, or now.

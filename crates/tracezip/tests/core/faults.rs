@@ -88,7 +88,7 @@ fn a_frame_with_any_bit_turned_gives_nothing_wrong_and_breaks_the_session_for_go
                     assert_eq!(receiver.decompress(&frames[index]), Err(Error::Broken));
                 }
                 Err(_) => {
-                    assert!(receiver.decompress(&frames[index]).as_ref() == Ok(&requests[index]))
+                    assert!(receiver.decompress(&frames[index]).as_ref() == Ok(&requests[index]));
                 }
             }
         }

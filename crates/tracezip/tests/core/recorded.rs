@@ -36,7 +36,7 @@ fn recorded_traces_come_back_byte_for_byte_and_nearly_all_by_shapes() {
     };
     let mut sender = Compressor::new(Limits::default(), 7);
     let mut receiver = Decompressor::new(Limits::default(), 7);
-    let (mut by_shapes, mut bytes, mut spans) = (0, 0, 0);
+    let mut by_shapes = 0;
     for request in &requests {
         let frame = sender.compress(Signal::Traces, request).unwrap();
         if Header::read(&frame).unwrap().0.mode == Mode::Shapes {
@@ -49,15 +49,7 @@ fn recorded_traces_come_back_byte_for_byte_and_nearly_all_by_shapes() {
             Header::read(&frame),
             rebuilt.err()
         );
-        bytes += frame.len();
-        spans += count(Signal::Traces, request);
     }
-    eprintln!(
-        "{:.2} B/span, held {} {}",
-        bytes as f64 / spans as f64,
-        sender.held(),
-        receiver.held()
-    );
     assert_eq!(sender.digest(), receiver.digest());
     assert!(
         by_shapes * 100 >= requests.len() * 99,

@@ -177,16 +177,31 @@ fn push_short_pair(out: &mut Vec<u8>, number: u32, key: &str, head: &[u8], tail:
         return false;
     }
     out.reserve(2 + pair);
-    out.extend_from_slice(&[
+    let tags = [
         tag(number, DELIMITED),
         pair as u8,
         tag(KEY, DELIMITED),
         key.len() as u8,
-    ]);
-    out.extend_from_slice(key.as_bytes());
-    out.extend_from_slice(&[tag(VALUE, DELIMITED), value as u8]);
-    out.extend_from_slice(head);
-    out.extend_from_slice(tail);
+    ];
+    #[expect(
+        unsafe_code,
+        reason = "appending piece by piece asks five times whether there is room"
+    )]
+    // SAFETY: there is room for 2 + `pair` bytes behind the end, which is as long as the five pieces are together.
+    unsafe {
+        let mut end = out.as_mut_ptr().add(out.len());
+        for piece in [
+            tags.as_slice(),
+            key.as_bytes(),
+            &[tag(VALUE, DELIMITED), value as u8],
+            head,
+            tail,
+        ] {
+            end.copy_from_nonoverlapping(piece.as_ptr(), piece.len());
+            end = end.add(piece.len());
+        }
+        out.set_len(out.len() + 2 + pair);
+    }
     true
 }
 

@@ -119,7 +119,7 @@ OTLP = Component(
             "Where to send: host:port, or http:// or https:// before it.",
             required=True,
         ),
-        *sending_settings(timeout_ms=5_000),
+        *sending_settings(timeout_ms=5_000, http=False),
         Setting("balancer_name", Ignored("one connection pool serves the name"), ""),
         Setting("keepalive", Ignored("dead peers are found by the timeout of a request"), ""),
         Setting("wait_for_ready", Ignored("a request waits for its connection until its timeout"), ""),
@@ -140,7 +140,7 @@ OTLP_HTTP = Component(
             for signal in SIGNAL_PATHS
         ),
         Setting("encoding", Choice("proto", "json"), "How requests are written.", "proto"),
-        *sending_settings(timeout_ms=30_000),
+        *sending_settings(timeout_ms=30_000, http=True),
         Setting("proxy_url", Unsupported("set HTTPS_PROXY or HTTP_PROXY in the environment of the gateway"), ""),
         Setting("cookies", Ignored("cookies are not kept"), ""),
         *(

@@ -69,17 +69,23 @@ _QUEUE = Group(
     Setting("batch", Ignored("what waits in the queue is joined by itself; processors.batch forces a size"), ""),
 )
 
+_ABSENT_CODINGS = dict.fromkeys(("snappy", "x-snappy-framed", "zlib", "deflate", "lz4"), _ANOTHER_CODING)
 _COMPRESSION = Choice(
     "gzip",
     "zstd",
     "none",
     "",
-    absent=dict.fromkeys(("snappy", "x-snappy-framed", "zlib", "deflate", "lz4"), _ANOTHER_CODING),
+    absent=_ABSENT_CODINGS | {"otz1": "use the otlphttp exporter: sessions between gateways are kept over HTTP"},
 )
+_COMPRESSION_OVER_HTTP = Choice("gzip", "zstd", "otz1", "none", "", absent=_ABSENT_CODINGS)
 
 
-def sending_settings(timeout_ms: int) -> tuple[Setting, ...]:
-    """Return the settings that both network exporters have; they differ in the default of `timeout`."""
+def sending_settings(timeout_ms: int, *, http: bool) -> tuple[Setting, ...]:
+    """Return the settings that both network exporters have; `timeout` has two defaults, and otz1 is for HTTP."""
+    compression = _COMPRESSION_OVER_HTTP if http else _COMPRESSION
+    about = "How request bodies are compressed."
+    if http:
+        about += " otz1: tracezip where the destination is a millrace gateway, and zstd until it has said so."
     return (
         Setting("tls", CLIENT_TLS, "TLS of the connection. Without it the machine's own authorities are trusted."),
         Setting(
@@ -88,7 +94,7 @@ def sending_settings(timeout_ms: int) -> tuple[Setting, ...]:
             "Added to each request. Values are never shown.",
             {},
         ),
-        Setting("compression", _COMPRESSION, "How request bodies are compressed.", "gzip"),
+        Setting("compression", compression, about, "gzip"),
         Setting(
             "compression_params",
             Group(Setting("level", Integer(-1, 22), "gzip 1 to 9, zstd 1 to 22; -1 is the coding's own default.")),
@@ -135,7 +141,7 @@ def _level(compression: str, params: Values, problems: Problems) -> int | None:
         return None
     levels = _LEVELS.get(compression)
     if levels is None:
-        problems.warn(params.at("level"), "has no effect: compression is none")
+        problems.warn(params.at("level"), f"has no effect: compression is {compression}")
         return None
     if level not in levels:
         problems.error(params.at("level"), f"{compression} has levels {levels[0]} to {levels[-1]}, got {level}")
