@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 NAME = "store"
 SPANS = 2_000_000
 QUICK_SPANS = 100_000
+MADE_SPANS = 20_000
 SENDERS = 4
 SETTLED_S = 2.0
 SEARCHES = 100
@@ -110,7 +111,7 @@ class _Gateway:
 
 
 def _generated(path: Path, spans: int) -> dict[str, Any]:
-    traffic = Traffic(min(spans, QUICK_SPANS))
+    traffic = Traffic(MADE_SPANS)
     gateway = _Gateway(path)
     with gateway.process as process:
         before, began = process.cpu_s(), time.monotonic()
