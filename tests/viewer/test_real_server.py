@@ -39,12 +39,13 @@ SPANS = {
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[str, str]]:
+def served(tmp_path: Path, page: Page) -> Iterator[tuple[str, str]]:
     """The addresses of page and receiver of a server without any data."""
     command = ("serve", "--data", tmp_path, "--grpc", FREE, "--http", FREE, "--ui", FREE)
     with running(*command) as server:
-        page = server.wait_for("page at ")
-        yield page, f"http://{server.wait_for('otlp/http listens on ')}"
+        address = server.wait_for("page at ")
+        yield address, f"http://{server.wait_for('otlp/http listens on ')}"
+        page.goto("about:blank")  # a page that is left open asks on, and complains when nobody answers
         server.process.send_signal(signal.SIGTERM)
         server.end()
 
