@@ -23,7 +23,7 @@ SIGNAL = choice("signal", "of what", tuple(TABLES), "traces")
 
 
 def _sample(call: Call, columns: str) -> tuple[str, list[Any]]:
-    """The youngest items in the range, with the attributes of their own."""
+    """Items in the range, any of them where there are more, with the attributes of their own."""
     table, time = TABLES[call["signal"]]
     chosen = Conditions()
     chosen.between(time, call["start"], call["end"])
