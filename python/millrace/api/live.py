@@ -178,7 +178,8 @@ ENDPOINTS = (
     Endpoint(
         "/live",
         "What arrives from now on, as server-sent events: each `data` one item as in the lists of traces and logs. "
-        "An event `dropped` says how many a slow reader has missed.",
+        "An event `dropped` says how many a slow reader has missed. "
+        f"Of what arrives within a second, only the {ITEMS_MAX} youngest are shown.",
         _live,
         (choice("signal", "of what", ("traces", "logs"), "traces"),),
         shapes.TEXT,
