@@ -12,7 +12,7 @@ use parquet::schema::types::{ColumnPath, SchemaDescriptor};
 use crate::error::Error;
 
 /// Rows of a page: what a search for one trace has to decode of a column for one span.
-const PAGE_ROWS: usize = 2_048;
+const PAGE_ROWS: usize = 8_192;
 /// Dictionaries of trace ids are larger than Parquet's usual limit, and worth it.
 const DICTIONARY_BYTES_MAX: usize = 4 << 20;
 
