@@ -328,31 +328,30 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_session_that_the_budget_has_no_room_for_is_refused_until_others_are_silent() {
-        let sessions = sessions(5);
+    async fn a_session_that_the_budget_has_no_room_for_is_refused_until_another_is_silent() {
+        let sessions = sessions(16);
         rebuild(&sessions, &frame(1)).unwrap();
-        let held = sessions.budget.used();
-        // Telemetry leaves less than a session, even if the only one goes; then enough, if that goes.
-        let mut telemetry = sessions.budget.try_reserve(4 << 20).unwrap();
-        tokio::time::advance(QUIET).await;
+        // With what the first one holds there would be room for another.
+        let missing = EXPECTED_BYTES.saturating_sub(sessions.budget.used());
+        let telemetry = sessions.budget.available() - missing;
+        let _telemetry = sessions.budget.try_reserve(telemetry).unwrap();
         assert_eq!(rebuild(&sessions, &frame(2)), Err(Reset::Budget));
-        assert_eq!(
-            sessions.budget.used() - (4 << 20),
-            held,
-            "in vain nobody goes"
-        );
-        telemetry.shrink_to((3 << 20) - held / 2);
+        assert!(sessions.lock().0.contains_key(&1));
+        tokio::time::advance(QUIET).await;
         assert_eq!(rebuild(&sessions, &frame(2)), Ok(0));
         assert!(!sessions.lock().0.contains_key(&1));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_session_that_speaks_does_not_make_room_for_another() {
-        let sessions = sessions(3);
+    async fn no_session_goes_where_that_would_not_make_room_enough() {
+        let sessions = sessions(16);
         rebuild(&sessions, &frame(1)).unwrap();
-        let _telemetry = sessions.budget.try_reserve(1 << 20).unwrap();
-        assert_eq!(rebuild(&sessions, &frame(2)), Err(Reset::Budget));
-        assert!(sessions.lock().0.contains_key(&1));
+        let held = sessions.budget.used();
+        tokio::time::advance(QUIET).await;
+        sessions.lock().make_room(held + 1);
+        assert_eq!(sessions.budget.used(), held);
+        sessions.lock().make_room(held);
+        assert_eq!(sessions.budget.used(), 0);
     }
 
     #[tokio::test(start_paused = true)]
