@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import core, network_io, readme, recorder, report, store, tracezip
+from benchmarks import core, links, network_io, readme, recorder, report, store, tracezip, viewer
 from benchmarks.gateways import PEERS
 from benchmarks.machine import ROOT
 
@@ -21,7 +21,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 def main() -> int:
     """Parse the command line and do it."""
     suites: dict[str, Callable[..., dict[str, Any]]] = {
-        suite.NAME: suite.run for suite in (core, network_io, recorder, store, tracezip)
+        suite.NAME: suite.run for suite in (core, links, network_io, recorder, store, tracezip, viewer)
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
