@@ -55,7 +55,7 @@ wheel: $(DONE)/build $(DONE)/viewer ## build the wheel into dist
 	@test -f python/millrace/api/static/index.html # a wheel without the page is none to give away
 	$(BIN)/maturin build --release --out dist
 
-bench: $(DONE)/native $(DONE)/bench ## measure, beside the peers, and render the tables
+bench: $(DONE)/native $(DONE)/viewer $(DONE)/bench ## measure, beside the peers, and render the tables
 	$(BIN)/python -m benchmarks
 
 fuzz: ## fuzz each target for a minute

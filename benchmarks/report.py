@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import bars, plots, recorder_report, store_report, tracezip_report
+from benchmarks import bars, plots, recorder_report, store_report, tracezip_report, viewer_report
 from benchmarks.figures import NetworkResults
 from benchmarks.markdown import bar_table, machine_line, show, table
 from benchmarks.network_io import LATENCIES, RATE_SPANS_PER_S, SATURATION
@@ -61,6 +61,8 @@ def write(results: Mapping[str, Any], folder: Path) -> None:
         parts += recorder_report.part(results["recorder"])
     if "store" in results:
         parts += store_report.part(results["store"])
+    if "viewer" in results:
+        parts += viewer_report.part(results["viewer"])
     if "core" in results:
         parts += _core(results["core"])
     (folder / "benchmarks.md").write_text("\n".join(parts), encoding="utf-8")

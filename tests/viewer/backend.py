@@ -243,7 +243,7 @@ class _Handler(BaseHTTPRequestHandler):
         signal = query["signal"][0]
         for item in self.server.telemetry.live if signal == "traces" else self.server.telemetry.logs[:1]:
             self.wfile.write(f"data: {json.dumps(item)}\n\n".encode())
-        self.wfile.write(b"event: dropped\ndata: 3\n\n")
+        self.wfile.write(b'event: dropped\ndata: {"count":3}\n\n')
         self.wfile.flush()
         stopping.wait()
 

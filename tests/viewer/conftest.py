@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Dialog, Page, Playwright, ViewportSize, expect, sync_playwright
@@ -71,24 +72,52 @@ def telemetry() -> Telemetry:
     return shop_telemetry()
 
 
-@pytest.fixture
-def page(context: BrowserContext) -> Iterator[Page]:
-    """A page; complaints of the browser, errors of scripts, dialogs, and requests to other servers fail the test."""
+@contextmanager
+def watched(page: Page) -> Iterator[Page]:
+    """A page: complaints of the browser, errors of scripts, dialogs, and requests to other servers fail the test."""
     complaints: list[str] = []
 
     def dismiss(dialog: Dialog) -> None:
         complaints.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
+    heard: dict[str, Callable[..., None]] = {
+        "pageerror": lambda error: complaints.append(str(error)),
+        "console": lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None,
+        "dialog": dismiss,
+        "request": lambda asked: complaints.append(asked.url) if "//127.0.0.1:" not in asked.url else None,
+    }
+    for event, handler in heard.items():
+        page.on(event, handler)  # type: ignore[call-overload] # it wants to be told each by itself
+    yield page
+    page.goto("about:blank")  # and a page that is left asks nothing any more
+    for event, handler in heard.items():
+        page.remove_listener(event, handler)
+    assert [text for text in complaints if "the server responded with a status of" not in text] == []
+
+
+@pytest.fixture(scope="session")
+def shared_page(context: BrowserContext) -> Iterator[Page]:
+    """One page for all tests: a new one is a new process, and compiles everything again."""
     page = context.new_page()
     page.set_default_timeout(WAIT_MS)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda said: complaints.append(said.text) if said.type in {"error", "warning"} else None)
-    page.on("dialog", dismiss)
-    page.on("request", lambda asked: complaints.append(asked.url) if "//127.0.0.1:" not in asked.url else None)
     yield page
     page.close()
-    assert [text for text in complaints if "the server responded with a status of" not in text] == []
+
+
+@pytest.fixture
+def page(shared_page: Page) -> Iterator[Page]:
+    """The page as if it were new."""
+    shared_page.set_viewport_size(SIZE)
+    shared_page.emulate_media(color_scheme="light")
+    with watched(shared_page) as page:
+        yield page
+
+
+def settled(page: Page) -> None:
+    """Wait until the page has shown all that it asked the server for when it was opened."""
+    page.get_by_role("heading", level=1).first.wait_for()
+    expect(page.locator("main")).to_have_attribute("aria-busy", "false")
 
 
 @pytest.fixture

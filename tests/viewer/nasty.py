@@ -49,7 +49,7 @@ def markup_metrics() -> list[Json]:
     return [
         {
             "name": text, "type": "gauge", "unit": text, "description": text, "points": 1, "series": 1,
-            "attributes": [text], "services": [text],
+            "attributes": [text], "services": [text], "is_monotonic": False,
         }
         for text in MARKUP
     ]  # fmt: skip

@@ -161,6 +161,7 @@ METRICS: list[Json] = [
     {
         "name": name, "type": kind, "unit": unit, "description": text, "points": 4320, "series": 12,
         "attributes": ["http.route", "http.request.method", "server.address"], "services": ["storefront", "catalog"],
+        "is_monotonic": name == "shop.orders",
     }
     for name, kind, unit, text in (
         ("http.server.request.duration", "histogram", "s", "Duration of HTTP server requests."),

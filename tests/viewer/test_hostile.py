@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.viewer import nasty
 from tests.viewer.backend import POLICY, Telemetry, nasty_telemetry
-from tests.viewer.conftest import Open
+from tests.viewer.conftest import Open, settled
 
 A = "a" * 32
 PAGES = {
@@ -41,8 +41,7 @@ def attacked() -> Telemetry:
 @pytest.mark.parametrize("path", PAGES.values(), ids=PAGES)
 def test_s13_markup_in_telemetry_is_text(open_page: Open, attacked: Telemetry, path: str) -> None:
     page = open_page(path, attacked)
-    expect(page.locator("main")).not_to_be_empty()
-    page.wait_for_load_state("networkidle")
+    settled(page)
     assert page.evaluate(FOREIGN) == []
 
 

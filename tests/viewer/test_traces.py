@@ -156,7 +156,7 @@ def test_live_traces_appear_and_what_was_dropped_is_counted(open_page: Open) -> 
     rows(page).first.wait_for()
     page.keyboard.press("l")
     expect(rows(page).first.get_by_role("link")).to_have_attribute("href", re.compile(arriving.live[1]["trace_id"]))
-    expect(page.get_by_text("3 more too fast to show")).to_be_visible()
+    expect(page.get_by_text("3 more traces came too fast to show")).to_be_visible()
     assert parameters(page) == {"live": ["1"]}
 
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from millrace.api import exponential
 from millrace.api.filters import Conditions, attribute_text
+from millrace.api.intervals import explicit_heatmap, explicit_intervals, quantile_of
 from millrace.api.queries import Queries
 from millrace.api.source import literal
 
@@ -67,6 +69,7 @@ def _points(selection: Selection, span: Range) -> tuple[str, list[Any]]:
     chosen = Conditions()
     chosen.parts, chosen.parameters = list(selection.chosen.parts), list(selection.chosen.parameters)
     chosen.between("time_unix_nano", max(0, span.start - _LOOK_BACK_NS), span.end)
+    before = exponential.BEFORE if selection.kind == "exponential_histogram" else "{'bucket_counts': bucket_counts}"
     sql = f"""
         WITH points AS (
             SELECT *, json_array({labels})::VARCHAR AS label, lower(temporality) = 'delta' AS is_delta,
@@ -78,7 +81,7 @@ def _points(selection: Selection, span: Range) -> tuple[str, list[Any]]:
                 CASE WHEN NOT is_delta AND lag(start_time_unix_nano) OVER w = start_time_unix_nano
                     THEN lag(time_unix_nano) OVER w END AS since,
                 lag(value) OVER w AS value_before, lag("count") OVER w AS count_before,
-                lag("sum") OVER w AS sum_before, lag(bucket_counts) OVER w AS buckets_before
+                lag("sum") OVER w AS sum_before, lag({before}) OVER w AS before
             FROM points WINDOW w AS (PARTITION BY series ORDER BY time_unix_nano)
         ),
         steps AS (
@@ -149,65 +152,29 @@ async def _left_out(queries: Queries, points: str, parameters: list[Any]) -> int
 
 async def _query_buckets(queries: Queries, selection: Selection, span: Range) -> dict[str, Any]:
     points, parameters = _points(selection, span)
-    rows = await queries.tuples(
-        f"""
-        {points},
-        buckets AS (
-            SELECT step, label, explicit_bounds AS bounds, unnest(range(1, len(bucket_counts) + 1)) AS bucket,
-                bucket_counts, buckets_before, since IS NULL OR "count" < count_before AS is_whole
-            FROM steps WHERE label IN (SELECT label FROM shown) AND len(bucket_counts) > 0
-        )
-        SELECT step, label, bounds, bucket::INTEGER,
-            sum(bucket_counts[bucket]::DOUBLE - CASE WHEN is_whole THEN 0 ELSE coalesce(buckets_before[bucket], 0) END)
-        FROM buckets GROUP BY ALL
-        """,
-        parameters,
-    )
-    if selection.aggregation == "heatmap":
-        return _answer(span, selection, [], 0) | {"heatmap": _heatmap(rows, span)}
+    is_heatmap, is_exponential = selection.aggregation == "heatmap", selection.kind == "exponential_histogram"
+    cells = exponential.cells(is_heatmap=is_heatmap) if is_exponential else _EXPLICIT_CELLS
+    rows = await queries.tuples(f"{points}, {cells}", parameters)
+    if is_heatmap:
+        heatmap_of = exponential.exponential_heatmap if is_exponential else explicit_heatmap
+        return _answer(span, selection, [], 0) | {"heatmap": heatmap_of(rows, span.steps)}
+    intervals_of = exponential.exponential_intervals if is_exponential else explicit_intervals
     quantile = _QUANTILES[selection.aggregation]
-    values = [(step, label, _interpolate(buckets, quantile)) for (step, label), buckets in _merged(rows).items()]
+    values = [(step, label, quantile_of(found, quantile)) for (step, label), found in intervals_of(rows).items()]
     return _answer(span, selection, values, await _left_out(queries, points, parameters))
 
 
-_Buckets = dict[float, float]
-"""Counts by upper bound."""
-
-
-def _merged(rows: Iterable[tuple[Any, ...]]) -> dict[tuple[int, str], _Buckets]:
-    """Put buckets of one step and label together, whatever bounds their histograms have."""
-    found: dict[tuple[int, str], _Buckets] = {}
-    for step, label, bounds, at, number in rows:
-        upper = bounds[at - 1] if at <= len(bounds) else math.inf
-        buckets = found.setdefault((step, label), {})
-        buckets[upper] = buckets.get(upper, 0.0) + max(0.0, number)
-    return found
-
-
-def _interpolate(buckets: _Buckets, quantile: float) -> float | None:
-    """Return a quantile, as if values lay evenly in their bucket; that of the last bucket is its lower bound."""
-    wanted = quantile * sum(buckets.values())
-    if not wanted:
-        return None
-    below, lower = 0.0, 0.0
-    for upper in sorted(buckets):
-        number = buckets[upper]
-        if number and below + number >= wanted:
-            return lower if math.isinf(upper) else lower + (upper - lower) * (wanted - below) / number
-        below += number
-        lower = upper
-    return lower
-
-
-def _heatmap(rows: Iterable[tuple[Any, ...]], span: Range) -> dict[str, Any]:
-    merged = _merged((step, "", bounds, at, number) for step, _, bounds, at, number in rows)
-    uppers = sorted({upper for buckets in merged.values() for upper in buckets} | {math.inf})
-    row_of = {upper: row for row, upper in enumerate(uppers)}
-    counts = [[0.0] * span.steps for _ in uppers]
-    for (step, _), buckets in merged.items():
-        for upper, number in buckets.items():
-            counts[row_of[upper]][step] += number
-    return {"bounds": uppers[:-1], "counts": counts}
+_EXPLICIT_CELLS = """
+    buckets AS (
+        SELECT step, label, explicit_bounds AS bounds, unnest(range(1, len(bucket_counts) + 1)) AS bucket,
+            bucket_counts, before.bucket_counts AS buckets_before, since IS NULL OR "count" < count_before AS is_whole
+        FROM steps WHERE label IN (SELECT label FROM shown) AND len(bucket_counts) > 0
+    )
+    SELECT step, label, bounds, bucket::INTEGER,
+        sum(bucket_counts[bucket]::DOUBLE - CASE WHEN is_whole THEN 0 ELSE coalesce(buckets_before[bucket], 0) END)
+    FROM buckets GROUP BY ALL
+"""
+"""SQL from `steps` to rows of step, label, bounds, bucket and number, for histograms with explicit bounds."""
 
 
 def _answer(span: Range, selection: Selection, rows: Iterable[tuple[Any, ...]], left_out: int) -> dict[str, Any]:

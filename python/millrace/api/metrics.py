@@ -44,7 +44,8 @@ async def _list(call: Call) -> dict[str, Any]:
         WITH page AS (
             SELECT name, type, any_value(unit) AS unit, any_value(description) AS description, count(*) AS points,
                 approx_count_distinct(concat(resource_id, ' ', attributes::VARCHAR)) AS series,
-                list_sort(list_distinct(list(service_name))) AS services
+                list_sort(list_distinct(list(service_name))) AS services,
+                coalesce(bool_or(is_monotonic), false) AS is_monotonic
             FROM metric_points {chosen.where} GROUP BY name, type ORDER BY name, type
             LIMIT {call["limit"] + 1} OFFSET {position}
         )
@@ -114,6 +115,7 @@ ENDPOINTS = (
                 "series": {**shapes.COUNT, "description": "an estimate when there are many"},
                 "attributes": shapes.array(shapes.TEXT),
                 "services": shapes.array(shapes.TEXT),
+                "is_monotonic": {**shapes.BOOLEAN, "description": "whether it is a sum that only grows"},
             }
         ),
     ),

@@ -26,7 +26,7 @@ export class Live<T> {
         frame ||= requestAnimationFrame(draw);
       };
       source.addEventListener("dropped", (message: MessageEvent<string>) => {
-        this.dropped += Number(message.data) || 0;
+        this.dropped += (JSON.parse(message.data) as { count: number }).count;
       });
       return () => {
         source.close();

@@ -1,4 +1,6 @@
 // One answer of the server as reactive state: the old one stays on the screen until the new one is there.
+import { untrack } from "svelte";
+import { pending } from "./pending.svelte";
 
 export class Resource<T> {
   data = $state.raw<T>();
@@ -28,18 +30,21 @@ export class Resource<T> {
       return;
     }
     this.loading = true;
-    answer.then(
-      (data) => {
-        if (running.signal.aborted) return;
-        this.data = data;
-        this.error = undefined;
-        this.loading = false;
-      },
-      (reason: unknown) => {
-        if (running.signal.aborted) return;
-        this.error = reason instanceof Error ? reason.message : String(reason);
-        this.loading = false;
-      },
-    );
+    untrack(() => (pending.count += 1));
+    void answer
+      .then(
+        (data) => {
+          if (running.signal.aborted) return;
+          this.data = data;
+          this.error = undefined;
+          this.loading = false;
+        },
+        (reason: unknown) => {
+          if (running.signal.aborted) return;
+          this.error = reason instanceof Error ? reason.message : String(reason);
+          this.loading = false;
+        },
+      )
+      .finally(() => (pending.count -= 1)); // after what this answer makes the page ask for next
   }
 }

@@ -148,6 +148,8 @@ export interface Metric {
   series: number;
   attributes: string[];
   services: string[];
+  /** A sum that only grows. */
+  is_monotonic: boolean;
 }
 
 export interface MetricSeries {

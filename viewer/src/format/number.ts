@@ -1,4 +1,5 @@
 // Numbers as people read them.
+import { duration } from "./time";
 
 const plain = new Intl.NumberFormat("en");
 
@@ -18,6 +19,11 @@ export function exactly(value: number): string {
   return plain.format(value);
 }
 
+/** A number with its noun. */
+export function counted(value: number, one: string, many = `${one}s`): string {
+  return `${count(value)} ${value === 1 ? one : many}`;
+}
+
 export function percent(part: number, whole: number): string {
   if (whole === 0 || part === 0) return "0%";
   const value = (100 * part) / whole;
@@ -26,6 +32,7 @@ export function percent(part: number, whole: number): string {
 }
 
 export function bytes(value: number): string {
+  if (value < 0) return `−${bytes(-value)}`;
   for (const [size, unit] of [
     [2 ** 30, "GiB"],
     [2 ** 20, "MiB"],
@@ -33,7 +40,7 @@ export function bytes(value: number): string {
   ] as const) {
     if (value >= size) return `${(value / size).toFixed(value / size >= 100 ? 0 : 1)} ${unit}`;
   }
-  return `${value} B`;
+  return `${short(value)} B`;
 }
 
 export function rate(perSecond: number | null): string {
@@ -53,11 +60,21 @@ export function short(value: number): string {
   return String(Number(value.toPrecision(3)));
 }
 
+const NANOSECONDS: Record<string, number> = { s: 1e9, ms: 1e6, us: 1e3, ns: 1 };
+/** What people write who do not know UCUM. */
+const SPELLED: Record<string, string> = { seconds: "s", milliseconds: "ms", bytes: "By" };
+
 /** A measured value with its UCUM unit, where people write it differently. */
 export function measured(value: number, unit: string): string {
+  if (unit.endsWith("/s")) return `${measured(value, unit.slice(0, -2))}/s`;
+  if (SPELLED[unit]) return measured(value, SPELLED[unit]);
+  const ns = NANOSECONDS[unit];
+  if (ns !== undefined && value !== 0 && Number.isFinite(value)) {
+    return (value < 0 ? "−" : "") + duration(Math.abs(value) * ns);
+  }
   switch (unit) {
     case "By":
-      return bytes(Math.round(value));
+      return bytes(value);
     case "1":
     case "":
       return short(value);

@@ -18,7 +18,7 @@ export function duration(ns: number): string {
       return `${value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)} ${unit}`;
     }
   }
-  return `${Math.round(ns)} ns`;
+  return `${ns < 10 && ns % 1 ? ns.toPrecision(2) : Math.round(ns)} ns`;
 }
 
 /** `150ms`, `1.5s`, `20us`, `2m`: what people type. Undefined when it is none of these. */
@@ -49,6 +49,12 @@ export function clock(nano: string): string {
   const at = date(nano);
   if (!at) return nano === "0" ? "no time" : "out of range";
   return `${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}.${pad(at.getMilliseconds(), 3)}`;
+}
+
+/** The same to the second, of a time in milliseconds. */
+export function timeOfDay(ms: number): string {
+  const at = new Date(ms);
+  return `${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
 }
 
 export function day(nano: string): string {

@@ -1,4 +1,5 @@
 // Which ways to look at a metric suit its type; the first one is what somebody sees who has not chosen.
+import type { Metric } from "../../api/types";
 
 export interface Aggregation {
   id: string;
@@ -18,13 +19,14 @@ const QUANTILES = [
   { id: "p99", label: "p99" },
 ];
 
-export function aggregationsOf(type: string): Aggregation[] {
-  switch (type) {
+export function aggregationsOf(metric: Metric): Aggregation[] {
+  switch (metric.type) {
     case "histogram":
     case "exponential_histogram":
       return [{ id: "heatmap", label: "Heatmap" }, ...QUANTILES, VALUES[0]!, RATE];
     case "sum":
-      return [RATE, ...VALUES.slice(1), VALUES[0]!];
+      // How many there are is what somebody asks of a sum that goes up and down, not how fast it goes.
+      return metric.is_monotonic ? [RATE, ...VALUES.slice(1), VALUES[0]!] : [...VALUES.slice(1), VALUES[0]!, RATE];
     case "summary":
       return [VALUES[0]!, RATE];
     default:
@@ -32,8 +34,10 @@ export function aggregationsOf(type: string): Aggregation[] {
   }
 }
 
-/** The unit of what is drawn. */
-export function unitOf(aggregation: string, unit: string): string {
-  if (aggregation !== "rate") return unit;
-  return unit === "" || unit === "1" ? "/s" : `${unit.replace(/\{([^}]*)\}/g, "$1")}/s`;
+const COUNTED = new Set(["histogram", "exponential_histogram", "summary"]);
+
+/** The unit of what is drawn; the rate of a histogram counts measurements, whatever was measured. */
+export function unitOf(aggregation: string, metric: Metric): string {
+  if (aggregation !== "rate") return metric.unit;
+  return metric.unit === "1" || COUNTED.has(metric.type) ? "/s" : `${metric.unit}/s`;
 }

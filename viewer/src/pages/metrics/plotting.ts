@@ -14,10 +14,16 @@ const NEAR_PX = 10;
 const MARK_PX = 4;
 
 const LABEL_PX = 90;
-const NAMED = new Set(["s", "ms", "us", "ns", "By", "%"]); // units that are short enough for an axis
+const ROW_LABEL_PX = 20;
+const NAMED = new Set(["s", "ms", "us", "ns", "By", "%", "By/s", "/s", "seconds", "milliseconds", "bytes"]); // units that are short enough for an axis
+const POWERS_OF_TWO = Array.from({ length: 60 }, (_, power) => 2 ** power);
 
+/** Without zeros that say nothing: 50 ms, not 50.0 ms. */
 function named(value: number, unit: string): string {
-  return NAMED.has(unit) && Number.isFinite(value) ? measured(value, unit) : short(value);
+  if (!NAMED.has(unit) || !Number.isFinite(value)) return short(value);
+  return measured(value, unit)
+    .replace(/(\.\d*?)0+(?!\d)/, "$1")
+    .replace(/\.(?!\d)/, "");
 }
 
 function timeAxis(text: string): uPlot.Axis {
@@ -51,7 +57,8 @@ function valueAxis(text: string, values: uPlot.Axis["values"]): uPlot.Axis {
 
 export function axes(unit: string): uPlot.Axis[] {
   const [text] = resolved(["--faint"]) as [string];
-  return [timeAxis(text), valueAxis(text, (_, splits) => splits.map((value) => named(value, unit)))];
+  const axis = valueAxis(text, (_, splits) => splits.map((value) => named(value, unit)));
+  return [timeAxis(text), /^(By|bytes)/.test(unit) ? { ...axis, incrs: POWERS_OF_TWO } : axis];
 }
 
 /** The same where heights are rows between edges. */
@@ -59,22 +66,39 @@ export function rowAxes(unit: string, edges: number[]): uPlot.Axis[] {
   const [text] = resolved(["--faint"]) as [string];
   const label = (at: number): string => (edges[at] === Infinity ? "∞" : named(edges[at] ?? NaN, unit));
   const axis = valueAxis(text, (_, splits) => splits.map(label));
-  return [timeAxis(text), { ...axis, grid: { show: false }, splits: () => edges.map((_, at) => at) }];
+  // As many labels as there is room for, from the bottom up.
+  const every = Math.max(1, Math.ceil((edges.length * ROW_LABEL_PX) / HEIGHT));
+  const labelled = edges.map((_, at) => at).filter((at) => at % every === 0);
+  return [timeAxis(text), { ...axis, grid: { show: false }, splits: () => labelled }];
 }
 
-/** Dragging over a chart narrows the time of the whole page. */
-export const narrowing: Pick<uPlot.Options, "cursor" | "hooks"> = {
-  cursor: { drag: { x: true, y: false, setScale: false }, y: false },
-  hooks: {
-    setSelect: [
-      (plot) => {
-        const { left, width } = plot.select;
-        if (width < 4) return;
-        range.narrow(1000 * plot.posToVal(left, "x"), 1000 * plot.posToVal(left + width, "x"));
-      },
-    ],
-  },
-};
+/** Where the pointer is: which place in time, and how high. */
+export interface Pointed {
+  at: number;
+  y: number;
+}
+
+/** Dragging over a chart narrows the time of the whole page; pointing at it tells where. */
+export function narrowing(onpoint: (pointed: Pointed | undefined) => void): Pick<uPlot.Options, "cursor" | "hooks"> {
+  return {
+    cursor: { drag: { x: true, y: false, setScale: false }, y: false },
+    hooks: {
+      setSelect: [
+        (plot) => {
+          const { left, width } = plot.select;
+          if (width < 4) return;
+          range.narrow(1000 * plot.posToVal(left, "x"), 1000 * plot.posToVal(left + width, "x"));
+        },
+      ],
+      setCursor: [
+        (plot) => {
+          const { left = -1, top = -1, idx } = plot.cursor;
+          onpoint(left < 0 || typeof idx !== "number" ? undefined : { at: idx, y: plot.posToVal(top, "y") });
+        },
+      ],
+    },
+  };
+}
 
 /** Diamonds where exemplars are, and what happens when one is clicked. */
 export function exemplarMarks(

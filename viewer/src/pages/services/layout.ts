@@ -21,7 +21,7 @@ const THICK_PX = 5;
 
 export function layoutOf(map: ServiceMap): Layout {
   const graph = new dagre.graphlib.Graph({ multigraph: false });
-  graph.setGraph({ rankdir: "LR", nodesep: 26, ranksep: 34, edgesep: 14, marginx: 24, marginy: 24 });
+  graph.setGraph({ rankdir: "LR", nodesep: 26, ranksep: 76, edgesep: 14, marginx: 24, marginy: 24 });
   graph.setDefaultEdgeLabel(() => ({}));
   const known = new Set(map.nodes.map((node) => node.service));
   for (const node of map.nodes) graph.setNode(node.service, { width: NODE_WIDTH, height: NODE_HEIGHT });

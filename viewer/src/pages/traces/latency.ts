@@ -1,6 +1,7 @@
 // Draws when traces began over how long they took, and beside it how many took how long.
 import { FONT } from "../../chart/canvas";
 import { decades, linear, logarithmic, timeTicks, type Scale } from "../../chart/scale";
+import { count } from "../../format/number";
 import { duration } from "../../format/time";
 
 export interface Dot {
@@ -29,6 +30,14 @@ export interface Paint {
 }
 
 const BINS = 28;
+
+/** What the dots show, in words. */
+export function summaryOf(dots: { duration_ns: number; errors: number }[]): string {
+  const durations = dots.map((dot) => dot.duration_ns).sort((a, b) => a - b);
+  const at = (part: number): string => duration(durations[Math.floor(part * (durations.length - 1))] ?? 0);
+  const errors = dots.filter((dot) => dot.errors > 0).length;
+  return `${count(errors)} with errors, median ${at(0.5)}, slowest ${at(1)}`;
+}
 
 /** Where everything goes; the ends of both axes leave some air around the dots. */
 export function frame(dots: Dot[], width: number, height: number): Frame {
