@@ -119,7 +119,7 @@ def test_the_log_records_that_have_come_are_counted_exactly(tmp_path: Path) -> N
         send_logs(gateway, MANY)
         until(lambda: not any(path.exists() for path in before))
         assert arrivals.look()[0] == MANY
-        assert arrivals.look() == (0, [])
+        assert arrivals.look()[0] == 0, "files may be merged again meanwhile, records come once"
 
 
 @pytest.mark.parametrize("order", ["recent", "slowest"])
