@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import core, network_io, readme, recorder, report, store, tracezip, viewer
+from benchmarks import core, links, network_io, readme, recorder, report, store, tracezip, viewer
 from benchmarks.gateways import PEERS
 from benchmarks.machine import ROOT
 
@@ -20,7 +21,7 @@ RESULTS = ROOT / "benchmarks" / "results"
 def main() -> int:
     """Parse the command line and do it."""
     suites: dict[str, Callable[..., dict[str, Any]]] = {
-        suite.NAME: suite.run for suite in (core, network_io, recorder, store, tracezip, viewer)
+        suite.NAME: suite.run for suite in (core, links, network_io, recorder, store, tracezip, viewer)
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
@@ -40,6 +41,8 @@ def main() -> int:
     )
     measure.add_argument("--runs", type=int, default=5, metavar="N", help="runs of each scenario of network_io (5)")
     measure.add_argument("--seconds", type=float, default=5.0, metavar="S", help="how long each of them takes (5)")
+    measure.add_argument("--scale", type=int, default=0, metavar="SPANS", help="store: search among so many spans, too")
+    measure.add_argument("--scale-folder", type=Path, metavar="DIR", help="store: keep them here for the next time")
     commands.add_parser("render", help="write docs/benchmarks.md and the README's table from the kept results")
     arguments = parser.parse_args(sys.argv[1:] or ["run"])
     if arguments.command == "run" and arguments.only:
@@ -48,7 +51,11 @@ def main() -> int:
         return 0
     if arguments.command == "run":
         for name in [arguments.suite] if arguments.suite else sorted(suites):
-            more: dict[str, Any] = {"effort": (arguments.runs, arguments.seconds)} if name == network_io.NAME else {}
+            more: dict[str, Any] = {}
+            if name == network_io.NAME:
+                more = {"effort": (arguments.runs, arguments.seconds)}
+            elif name == store.NAME:
+                more = {"scale_spans": arguments.scale, "scale_folder": arguments.scale_folder}
             keep(suites[name](quick=arguments.quick, peers=arguments.peers, patience_s=arguments.patience, **more))
     render()
     return 0

@@ -53,7 +53,7 @@ def write(results: Mapping[str, Any], folder: Path) -> None:
     """Write the page and its plots."""
     folder.mkdir(exist_ok=True)
     if "tracezip" in results:
-        tracezip_report.write(results["tracezip"], folder / "benchmarks")
+        tracezip_report.write(results["tracezip"], results.get("links"), folder / "benchmarks")
     parts = [HEAD]
     if "network_io" in results:
         parts += _network(results["network_io"], folder)

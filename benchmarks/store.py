@@ -2,38 +2,45 @@
 
 from __future__ import annotations
 
-import http.client
-import json
-import random
 import statistics
 import sys
 import tempfile
-import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import machine, noise
-from benchmarks.measured import Measured, free_port
-from benchmarks.store_traffic import SECOND, Traffic
-from millrace.store import Search, Store
-from millrace.store.catalogue import look
+from benchmarks import machine, noise, store_scale
+from benchmarks.store_gateway import Gateway
+from benchmarks.store_queries import queries
+from benchmarks.store_traffic import Traffic
+from millrace.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
 NAME = "store"
 SPANS = 2_000_000
 QUICK_SPANS = 100_000
 MADE_SPANS = 20_000
-SENDERS = 4
-SETTLED_S = 2.0
-SEARCHES = 100
 
 
-def run(*, quick: bool, peers: Sequence[str], patience_s: float) -> dict[str, Any]:  # noqa: ARG001 - no peers here
-    """Measure all of it, and return the results with the machine that they are of."""
+def run(
+    *,
+    quick: bool,
+    peers: Sequence[str],  # noqa: ARG001 - no peers here
+    patience_s: float,
+    scale_spans: int = 0,
+    scale_folder: Path | None = None,
+) -> dict[str, Any]:
+    """Measure all of it, and return the results with the machine that they are of.
+
+    Args:
+        quick: Few spans.
+        peers: There are none.
+        patience_s: How long to wait for a quiet machine.
+        scale_spans: Search among so many spans of a day, too; writing fifty million takes some minutes and 1.5 GB.
+        scale_folder: Where they are kept for the next time; thrown away unless given.
+    """
     described = machine.describe()
     noise.wait_for_quiet(patience_s)
     spans = QUICK_SPANS if quick else SPANS
@@ -43,76 +50,21 @@ def run(*, quick: bool, peers: Sequence[str], patience_s: float) -> dict[str, An
             _recorded(Path(folder) / signal, signal, name)
             for signal, name in (("traces", "otel-demo-traces"), ("metrics", "host-metrics"))
         ]
+        scale = store_scale.measure(scale_folder or Path(folder) / "scale", scale_spans) if scale_spans else None
     print(f"{NAME}: measured", file=sys.stderr)
     return {
         "suite": NAME,
         "quick": quick,
         "generated": generated,
         "recorded": [found for found in recorded if found],
+        "scale": scale,
         "machine": described,
     }
 
 
-class _Gateway:
-    """A gateway with a store, in a process pinned to one CPU."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.port = path, free_port()
-        pipeline = {"receivers": ["otlp"], "exporters": ["store"]}
-        config = {
-            "receivers": {"otlp": {"protocols": {"http": {"endpoint": f"127.0.0.1:{self.port}"}}}},
-            "exporters": {"store": {"path": str(path)}},
-            "service": {
-                "telemetry": {"metrics": {"level": "none"}},
-                "pipelines": dict.fromkeys(("traces", "metrics"), pipeline),
-            },
-        }
-        file = path.with_suffix(".yaml")
-        file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
-        gateway_cpus, _ = machine.cpus()
-        self.process = Measured([sys.executable, "-m", "millrace", "serve", "--config", str(file)], gateway_cpus)
-        self.process.wait_until_listening(self.port)
-
-    def send(self, signal: str, requests: Iterable[bytes]) -> int:
-        """Send requests over some connections at once; return how many bytes were sent."""
-        waiting, lock, sent = iter(requests), threading.Lock(), [0]
-
-        def work() -> None:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port)
-            while True:
-                with lock:
-                    body = next(waiting, None)
-                if body is None:
-                    break
-                connection.request("POST", f"/v1/{signal}", body, {"Content-Type": "application/x-protobuf"})
-                answer = connection.getresponse()
-                answer.read()
-                if answer.status != http.client.OK:
-                    raise RuntimeError(f"the gateway answered {answer.status}")
-                with lock:
-                    sent[0] += len(body)
-            connection.close()
-
-        threads = [threading.Thread(target=work) for _ in range(SENDERS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return sent[0]
-
-    def settle(self, signal: str) -> None:
-        """Wait until nothing is merged any more."""
-        last, since = None, time.monotonic()
-        while time.monotonic() - since < SETTLED_S:
-            now = [file.path for file in look(self.path, signal)]  # type: ignore[arg-type] # one of the three
-            if now != last:
-                last, since = now, time.monotonic()
-            time.sleep(0.1)
-
-
 def _generated(path: Path, spans: int) -> dict[str, Any]:
     traffic = Traffic(MADE_SPANS)
-    gateway = _Gateway(path)
+    gateway = Gateway(path)
     with gateway.process as process:
         before, began = process.cpu_s(), time.monotonic()
         raw = sum(gateway.send("traces", traffic.next_round()) for _ in range(spans // traffic.spans))
@@ -131,10 +83,10 @@ def _generated(path: Path, spans: int) -> dict[str, Any]:
         }
     store = Store(path)
     kept = store.stats()["signals"]["traces"]
-    return found | {"bytes": kept["bytes"], "rows": kept["rows"], "files": kept["files"], **_queries(store)}
+    return found | {"bytes": kept["bytes"], "rows": kept["rows"], "files": kept["files"], **queries(store)}
 
 
-def _fresh(gateway: _Gateway, traffic: Traffic) -> list[float]:
+def _fresh(gateway: Gateway, traffic: Traffic) -> list[float]:
     """Return how long it took until SQL saw what was sent, from before it was sent."""
     store, taken = Store(gateway.path), []
     for request in list(traffic.next_round())[:20]:
@@ -145,29 +97,6 @@ def _fresh(gateway: _Gateway, traffic: Traffic) -> list[float]:
             store.refresh()
         taken.append(1_000 * (time.monotonic() - began))
     return taken
-
-
-def _queries(store: Store) -> dict[str, Any]:
-    ids = [row[0] for row in store.sql("SELECT DISTINCT trace_id FROM spans USING SAMPLE 20000 ROWS").tuples()]
-    store.trace("0" * 32)  # reads the Bloom filters of all files
-    picked = random.Random(1).sample(ids, min(SEARCHES, len(ids)))  # noqa: S311 - the same traces each time
-    newest = store.stats()["newest_unix_nano"]
-    everything = Search(service="service-7", attributes={"http.route": "/api/21"}, min_duration_ns=10**6, limit=20)
-    hour = replace(everything, start=newest - 3_600 * SECOND)
-
-    def timed(work: Any) -> float:  # noqa: ANN401 - a search or a look-up
-        began = time.monotonic()
-        assert work() is not None
-        return 1_000 * (time.monotonic() - began)
-
-    return {
-        "trace_ms": [timed(lambda trace=trace: store.trace(trace)) for trace in picked],
-        "search_hour_ms": [timed(lambda: store.search(hour)) for _ in range(10)],
-        "search_all_ms": [timed(lambda: store.search(everything)) for _ in range(10)],
-        "search_hour_spans": store.sql(
-            "SELECT count(*) FROM spans WHERE start_time_unix_nano >= ?", [newest - 3_600 * SECOND]
-        ).tuples()[0][0],
-    }
 
 
 def _recorded(path: Path, signal: str, name: str) -> dict[str, Any] | None:
@@ -181,7 +110,7 @@ def _recorded(path: Path, signal: str, name: str) -> dict[str, Any] | None:
         while length := recording.read(4):
             requests.append(recording.read(int.from_bytes(length, "big")))
     compressor = zstandard.ZstdCompressor(level=3)
-    gateway = _Gateway(path)
+    gateway = Gateway(path)
     with gateway.process:
         raw = gateway.send(signal, requests)
         gateway.settle(signal)

@@ -16,7 +16,8 @@ Spans in the shape of the OpenTelemetry demo (20 services in 55 pods, 85 operati
 ids each time) are sent in requests of a thousand over four connections of OTLP/HTTP to a gateway on one CPU, and
 acknowledged when they are in a file that is on the disk. CPU time is that of the whole gateway: receiving, writing
 and, until nothing is merged any more, merging. Sizes are those of all files then. Queries are measured in another
-process, on what was sent, with the files in the system's cache. Recorded traffic is sent once, as it was recorded.
+process with the files in the system's cache: on what was sent, or, with `--scale SPANS`, on so many spans of one day,
+over which `millrace serve` is then started. Recorded traffic is sent once, as it was recorded.
 """
 
 
@@ -33,10 +34,26 @@ def bars(kept: Mapping[str, Any]) -> Iterator[Bar]:
         else:
             yield _most("bytes of a recorded data point on disk", 4, found["bytes"] / found["rows"], "{:.2f}")
     yield _most("fresh data in SQL, slowest of 20 requests, ms", 1_000, max(made["fresh_ms"]), "{:,.0f}")
-    among = f" (asked for: among 50 million spans; measured among {spans / 1e6:g} million)"
-    yield _most(f"trace by id, p99, ms{among}", 50, percentile(made["trace_ms"], 0.99), "{:,.1f}")
-    yield _most(f"search of the last hour, median, ms{among}", 200, median(made["search_hour_ms"]), "{:,.0f}")
-    yield _most(f"search of everything, median, ms{among}", 2_000, median(made["search_all_ms"]), "{:,.0f}")
+    scale = kept.get("scale")
+    yield from _found(scale or made, scale is not None)
+    if scale:
+        yield _most(
+            f"serving, cold, with {scale['bytes'] / 1e9:.1f} GB, slowest start, ms",
+            1_500,
+            max(scale["start_ms"]),
+            "{:,.0f}",
+        )
+        large = f"a trace of {scale['large_spans']:,} spans from the API, median, ms"
+        yield _most(large, 500, median(scale["large_trace_ms"]), "{:,.0f}")
+
+
+def _found(made: Mapping[str, Any], is_scale: bool) -> Iterator[Bar]:  # noqa: FBT001 - one of two kinds of store
+    among = f"among {made['spans'] / 1e6:g} million spans{' of a day' if is_scale else ' (asked for: 50 million)'}"
+    yield _most(f"trace by id {among}, p99, ms", 50, percentile(made["trace_ms"], 0.99), "{:,.1f}")
+    for name, words in (("found", "that finds enough"), ("absent", "that finds nothing")):
+        hour, all_ = median(made[f"search_hour_{name}_ms"]), median(made[f"search_all_{name}_ms"])
+        yield _most(f"search of the last hour {words}, {among}, median, ms", 200, hour, "{:,.0f}")
+        yield _most(f"search of everything {words}, {among}, median, ms", 2_000, all_, "{:,.0f}")
 
 
 def _least(what: str, limit: float, value: float) -> Bar:
@@ -45,6 +62,17 @@ def _least(what: str, limit: float, value: float) -> Bar:
 
 def _most(what: str, limit: float, value: float, form: str) -> Bar:
     return Bar(what, "≤ " + form.format(limit), form.format(value), value <= limit)
+
+
+def _scale_rows(scale: Mapping[str, Any]) -> list[list[str]]:
+    return [
+        ["store of a day: spans", f"{scale['spans']:,}"],
+        ["store of a day: files", f"{scale['files']:,}"],
+        ["store of a day: bytes of a span on disk", f"{scale['bytes'] / scale['spans']:.1f}"],
+        ["store of a day: spans of the last hour", f"{scale['search_hour_spans']:,}"],
+        ["store of a day: trace by id, median, ms", f"{median(scale['trace_ms']):.1f}"],
+        ["memory of `millrace serve` over it, peak, MiB", f"{scale['serve_memory']['peak_mib']:.0f}"],
+    ]
 
 
 def part(kept: Mapping[str, Any]) -> list[str]:
@@ -63,6 +91,7 @@ def part(kept: Mapping[str, Any]) -> list[str]:
         ["trace by id, median, ms", f"{median(made['trace_ms']):.1f}"],
         ["spans of the last hour", f"{made['search_hour_spans']:,}"],
     ]
+    rows += _scale_rows(kept["scale"]) if kept.get("scale") else []
     recorded = [
         [
             found["name"],

@@ -48,12 +48,14 @@ def _pair(number: int, key: str, value: str | float) -> bytes:
 class Traffic:
     """Requests of a thousand spans each; every call of `next_round` gives all of them, as if time had gone on."""
 
-    def __init__(self, spans: int, seed: int = 7) -> None:
+    def __init__(self, spans: int, seed: int = 7, *, every_s: float | None = None) -> None:
+        """Make one round of so many spans; a later one begins `every_s` after it, unless that is too soon."""
         self._random = random.Random(seed)  # noqa: S311 - the same traffic each time
         self._ids: list[tuple[int, int]] = []
         self._round = 0
         self.spans = spans
         self.seconds = max(1, spans // 10_000)
+        self._every_ns = int(max(every_s or 0, self.seconds + 1) * SECOND)
         self._pods = [self._resource(number) for number in range(PODS)]
         self._requests = [self._request(index, SPANS_IN_REQUEST) for index in range(max(1, spans // SPANS_IN_REQUEST))]
 
@@ -135,12 +137,26 @@ class Traffic:
             marks.append((before + len(_delimited(11, event)) - len(event) + 1, "time"))
         return bytes(out), marks
 
+    def one_trace(self, trace: bytes, spans: int, at: int) -> Iterator[bytes]:
+        """Return requests with a single trace, each span a child of one of the last hundred."""
+        known: list[bytes] = []
+        for begin in range(0, spans, SPANS_IN_REQUEST):
+            by_pod: dict[int, list[tuple[bytes, list[tuple[int, str]]]]] = {}
+            for number in range(begin, min(begin + SPANS_IN_REQUEST, spans)):
+                own = self._random.randbytes(8)
+                operation = self._random.randrange(OPERATIONS)
+                parent = self._random.choice(known[-100:]) if known else b""
+                made = self._span(trace, own, parent, operation, at + number * 100_000)
+                by_pod.setdefault((operation * 7) % PODS, []).append(made)
+                known.append(own)
+            yield bytes(_assemble([(self._pods[pod], made) for pod, made in by_pod.items()])[0])
+
     def next_round(self) -> Iterator[bytes]:
         """Return each request, with ids that no round before had and times after those of the round before."""
         masks = random.Random(self._round)  # noqa: S311 - the same traffic each time
         trace = np.frombuffer(masks.randbytes(16), np.uint8)
         span = np.frombuffer(masks.randbytes(8), np.uint8)
-        shift = np.uint64(self._round * (self.seconds + 1) * SECOND)
+        shift = np.uint64(self._round * self._every_ns)
         self._round += 1
         for content, traces, spans, times in self._requests:
             new = np.frombuffer(bytes(content), np.uint8).copy()

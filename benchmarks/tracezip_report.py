@@ -34,13 +34,41 @@ BARS = {
 ENCODE_NS, DECODE_NS, STATE_BYTES, EXCESS_BYTES = 1_000, 500, 2 << 20, 64
 
 
-def write(results: Mapping[str, Any], folder: Path) -> None:
+LINKS = """
+One gateway reads requests from files and sends them to another, which counts and forgets them: each a process on a CPU
+of its own, with every setting at its default (ten requests in flight; what waits travels together). Rates and CPU time
+begin when both are warm. Bytes are those of the TCP connections towards the receiver, frames and headers of HTTP
+included, counted in a run of their own, in which the receiver also writes what arrives, and that is compared.
+"""
+
+
+def write(results: Mapping[str, Any], links: Mapping[str, Any] | None, folder: Path) -> None:
     """Write the page."""
     data = results["data"]
     parts = [HEAD, machine_line(results), "\n## Bytes for each span\n", _sizes(data), "\n## Bars\n", _bars(data)]
     parts += ["\n## State of a session over time\n", _state(data)]
+    if links:
+        parts += ["\n## From gateway to gateway\n", machine_line(links), LINKS, _links(links["links"])]
     folder.mkdir(exist_ok=True)
     (folder / "tracezip.md").write_text("\n".join(parts) + "\n", encoding="utf-8")
+
+
+def _links(links: list[dict[str, Any]]) -> str:
+    rows = [
+        [
+            link["data"],
+            link["protocol"],
+            link["coding"],
+            f"{link['spans_per_s']:,.0f}",
+            f"{link['wire_bytes_per_span'] * link['spans_per_s'] / 1e6:,.1f}",
+            f"{link['wire_bytes_per_span']:.1f}",
+            f"{link['sender_ns_per_span']:,.0f}",
+            f"{link['receiver_ns_per_span']:,.0f}",
+        ]
+        for link in links
+    ]
+    names = ["", "over", "coding", "spans/s", "MB/s on the wire", "bytes a span", "ns a span, sender", "receiver"]
+    return table(names, rows)
 
 
 def _sizes(data: list[dict[str, Any]]) -> str:

@@ -49,6 +49,31 @@ def test_a_trace_is_shown_when_it_arrives_and_again_when_it_grows(
         assert (found["trace_id"], found["spans"]) == ("cd" * 16, 2)
 
 
+@pytest.mark.parametrize("signal", ["traces", "logs"])
+def test_what_is_beyond_a_second_s_items_is_counted_exactly(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signal: str
+) -> None:
+    monkeypatch.setattr(live, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(live, "ITEMS_MAX", 3)
+    moment = {"timeUnixNano": str(shop.BEGIN), "traceId": shop.SOLD}
+    old = [moment | {"body": {"stringValue": str(number)}} for number in range(10)]
+    request = shop.wrapped("live", "resourceLogs", "scopeLogs", "logRecords", old)
+    if signal == "traces":
+        new = [shop.span(f"{number:032x}", "00000000000000c0", "", "burst", number, 100) for number in range(1, 11)]
+        request = shop.wrapped("live", "resourceSpans", "scopeSpans", "spans", new)
+    with (
+        keeping(tmp_path) as keeper,
+        serving(application(Store(tmp_path))) as url,
+        httpx.stream("GET", f"{url}/api/v1/live?signal={signal}", timeout=30) as answer,
+    ):
+        lines = answer.iter_lines()
+        keeper.send(signal, request)
+        seen = [next(line for line in lines if line.startswith(("event", "data"))) for _ in range(5)]
+
+    assert seen[:2] == ["event: dropped", 'data: {"count":7}']
+    assert all(line.startswith("data: ") for line in seen[2:])
+
+
 def test_a_slow_watcher_is_told_how_much_it_missed() -> None:
     watcher = live.Watcher()
     for _ in range(live.WAITING_MAX + 7):

@@ -3,16 +3,15 @@
 import json
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
 
 from millrace.api import application, page, queries
-from millrace.store import Store
+from millrace.store import Result, Store
 from tests.api.conftest import serving
 from tests.api.shop import DECLINED, NASTY
 
@@ -107,46 +106,23 @@ def test_s15_no_file_beside_the_page_can_be_read(client: httpx.Client, path: str
     assert "What the query APIs ask of a store" not in client.get(path).text
 
 
-class NoRows:
-    def rows(self) -> list[dict[str, Any]]:
-        return []
-
-    def tuples(self) -> list[tuple[Any, ...]]:
-        return []
-
-
-class SlowStore:
+class SlowStore(Store):
     """A store whose queries take until they are interrupted."""
 
-    path = Path("/nowhere")
-
     def __init__(self) -> None:
-        """Count what has begun and what has ended."""
+        """Count what has begun and what has ended; nothing is opened."""
+        self.path = Path("/nowhere")
         self.begun = threading.Semaphore(0)
         self.ended = threading.Semaphore(0)
 
-    def trace(self, trace_id: str) -> bytes | None:
-        raise NotImplementedError(trace_id)
-
-    def stats(self) -> dict[str, Any]:
-        raise NotImplementedError
-
-    def sql(
-        self,
-        query: str,
-        parameters: Sequence[Any] | None = None,
-        *,
-        timeout_s: float = 30.0,
-        on_start: Callable[[Callable[[], object]], object] | None = None,
-    ) -> NoRows:
-        del query, parameters, timeout_s
+    def sql(self, *_: object, on_start: Callable[[Callable[[], object]], object] | None = None, **__: object) -> Result:
         interrupted = threading.Event()
         assert on_start is not None
         on_start(interrupted.set)
         self.begun.release()
         interrupted.wait(30)
         self.ended.release()
-        return NoRows()
+        return Result([], [], [])
 
 
 def test_a_query_ends_when_its_client_goes() -> None:

@@ -8,6 +8,9 @@ from google.protobuf import json_format
 from google.protobuf.internal.decoder import _DecodeVarint  # type: ignore[attr-defined] # a varint, read by somebody else
 from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
+from millrace.api.tempo.spansets import Span, select
+from millrace.api.tempo.traceql import parse
+from millrace.api.tempo.traceql_sql import span_sets_of
 from tests.api.shop import BEGIN, DECLINED, MS, SOLD
 
 PROTOBUF = {"Accept": "application/protobuf"}
@@ -113,6 +116,50 @@ def test_a_found_trace_shows_the_spans_that_matched(client: httpx.Client) -> Non
     }
 
 
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ('{ name = "POST /orders" } >> { name = "POST /charges" }', {SOLD: ["a4"]}),
+        ('{ name = "POST /orders" } > { name = "POST /charges" }', {}),
+        ('{ name = "POST /orders" } > {}', {SOLD: ["a2", "a3"]}),
+        ('{ name = "POST /charges" } << { kind = server }', {SOLD: ["a1"], DECLINED: ["b1"]}),
+        ('{ name = "POST /charges" } < {}', {SOLD: ["a3"], DECLINED: ["b1"]}),
+        ('{ name = "SELECT" } ~ {}', {SOLD: ["a3"]}),
+        ('{ name = "SELECT" } ~ { name = "SELECT" }', {}),
+        ('{ } !< { resource.service.name = "payments" }', {SOLD: ["a4"], DECLINED: ["b2"]}),
+        ("{ status = error } !< { status = error }", {DECLINED: ["b2"]}),
+        ('{ name = "POST /orders" } !>> { name = "POST /charges" }', {DECLINED: ["b2"]}),
+        ('{ name = "POST" } !> { name = "POST /charges" }', {DECLINED: ["b2"]}),
+        ('{ name = "POST /charges" } !<< { kind = client }', {SOLD: ["a2"]}),
+        ('{ name = "SELECT" } !~ { name = "POST" }', {}),
+        ('{ name = "POST" } &> { name =~ "POST.*" }', {SOLD: ["a3", "a4"]}),
+        ('{ name = "POST /charges" } &<< { kind = client }', {SOLD: ["a3", "a4"]}),
+        ('{ name = "SELECT" } &~ { name = "POST" }', {SOLD: ["a2", "a3"]}),
+        ('{ name = "POST /orders" } > { name = "POST" } > { name = "POST /charges" }', {SOLD: ["a4"]}),
+        ('{ name = "POST /orders" } >> ({ name = "SELECT" } || { name = "POST /charges" })', {SOLD: ["a2", "a4"]}),
+        ('{ status = error } || { name = "SELECT" } && { name = "nothing" }', {}),
+        ('{ status = error } || { name = "POST" } > {}', {SOLD: ["a4"], DECLINED: ["b2"]}),
+        ("({ kind = server } >> {}) | count() = 3", {SOLD: ["a2", "a3", "a4"]}),
+    ],
+)
+def test_structure_selects_the_spans_that_tempos_documentation_names(
+    client: httpx.Client, query: str, expected: dict[str, list[str]]
+) -> None:
+    found = {
+        one["traceID"]: sorted(span["spanID"].lstrip("0") for span in one["spanSet"]["spans"])
+        for one in search(client, query)
+    }
+    assert found == expected
+
+
+def test_structure_in_a_trace_with_a_cycle_ends() -> None:
+    spans = [Span(own, parent, (own == "a", own == "c"), ()) for own, parent in ("ab", "ba", "cb", "cc")]
+    query = parse("{ name = `a` } >> { name = `c` }")
+    places = {one: place for place, one in enumerate(span_sets_of(query.span_sets))}
+
+    assert select(query, places, spans) == [2, 3]
+
+
 def test_a_range_is_in_seconds(client: httpx.Client) -> None:
     seconds = BEGIN // 1_000_000_000
     assert [one["traceID"] for one in search(client, "{}", start=seconds, end=seconds + 1)] == [SOLD]
@@ -129,7 +176,9 @@ def test_tags_of_before_traceql_are_understood(client: httpx.Client) -> None:
     ("query", "sentence"),
     [
         ("{", "TraceQL: the query ends where a condition should follow"),
-        ("{} >> {}", "TraceQL: '>>' is not supported after a span set"),
+        ("{} + {}", "TraceQL: '+' is not supported after a span set"),
+        ("{} >> 3", "TraceQL: expected '{', got '3'"),
+        ("{} | by(resource.service.name) | count() > 1", "TraceQL: the stage by() is not supported"),
         ("{} | rate()", "TraceQL: the stage rate() is not supported"),
         ("{ name = }", "TraceQL: a field is compared with a value, got '}'"),
         ("{ foo = 1 }", "TraceQL: 'foo' is no field here"),

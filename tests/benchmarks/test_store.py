@@ -34,8 +34,10 @@ KEPT = {
         "memory": {"average_mib": 30.0, "peak_mib": 40.0},
         "fresh_ms": [5.0, 900.0],
         "trace_ms": [1.0] * 99 + [60.0],
-        "search_hour_ms": [10.0],
-        "search_all_ms": [20.0],
+        "search_hour_found_ms": [10.0],
+        "search_all_found_ms": [20.0],
+        "search_hour_absent_ms": [10.0],
+        "search_all_absent_ms": [2_100.0],
         "search_hour_spans": 900,
     },
     "recorded": [
@@ -62,10 +64,38 @@ def test_every_round_of_the_traffic_is_valid_and_has_ids_of_its_own() -> None:
     assert len(seen) == 4_000
 
 
+SCALE = KEPT["generated"] | {  # type: ignore[operator] # a dictionary
+    "spans": 2_000_000,
+    "trace_ms": [2.0],
+    "bytes": 3_000_000_000,
+    "start_ms": [900.0, 1_600.0],
+    "large_trace_ms": [400.0],
+    "large_spans": 100_000,
+    "serve_memory": {"peak_mib": 300.0},
+}
+
+
+def test_one_trace_has_as_many_spans_as_were_asked_for() -> None:
+    requests = list(Traffic(1_000).one_trace(b"\x5a" * 16, 2_500, 10**18))
+
+    assert sum(otlp.count("traces", one) for one in requests) == 2_500
+    parsed = ExportTraceServiceRequest.FromString(b"".join(requests))
+    spans = [span for it in parsed.resource_spans for scope in it.scope_spans for span in scope.spans]
+    assert {span.trace_id for span in spans} == {b"\x5a" * 16}
+    assert {span.parent_span_id for span in spans} <= {span.span_id for span in spans} | {b""}
+    assert sum(not span.parent_span_id for span in spans) == 1
+
+
 def test_each_bar_says_whether_it_was_reached() -> None:
     verdicts = [bar.met for bar in bars(KEPT)]
 
-    assert verdicts == [False, False, True, False, True, False, True, True]
+    assert verdicts == [False, False, True, False, True, False, True, True, True, False]
+
+
+def test_the_bars_of_searches_are_those_among_a_day_where_there_is_one() -> None:
+    verdicts = [bar.met for bar in bars(KEPT | {"scale": SCALE})]
+
+    assert verdicts == [False, False, True, False, True, True, True, True, True, False, False, True]
 
 
 def test_the_page_shows_every_figure() -> None:

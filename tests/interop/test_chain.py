@@ -14,6 +14,7 @@ from tests.conformance.sink import Sink
 
 LINKS = {
     "grpc zstd": ("grpc", {"compression": "zstd"}),
+    "grpc otz1": ("grpc", {"compression": "otz1"}),
     "grpc gzip": ("grpc", {"compression": "gzip"}),
     "http zstd": ("http", {"compression": "zstd"}),
     "http otz1": ("http", {"compression": "otz1"}),

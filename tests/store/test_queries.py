@@ -6,12 +6,14 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from millrace.errors import StoreError
 from millrace.store import Search, Store
+from millrace.store.catalogue import look
 from tests.python.commands import millrace
 from tests.store.running import NOON, SECOND, Keeping, keeping, spans, trace_id
 
@@ -142,6 +144,76 @@ def test_parameters_stand_for_values(store: Store) -> None:
     answer = store.sql("SELECT count(*) FROM spans WHERE service_name = ?", ["payment"])
 
     assert answer.tuples() == [(1,)]
+
+
+def test_an_answer_becomes_an_arrow_table_with_the_types_of_the_query(store: Store) -> None:
+    table = store.sql(
+        "SELECT service_name, start_time_unix_nano, start_time, duration_ns / 2 AS half, NULL::VARCHAR AS nothing, "
+        "MAP {'k': 'v'} AS map, [1, 2] AS list, 1 AS twice, 2 AS twice FROM spans ORDER BY ALL LIMIT 1"
+    ).arrow()
+
+    kinds = ["string", "uint64", "timestamp[ns]", "double", "string", "map<string, string>", "list<item: int64>"]
+    assert [str(field.type) for field in table.schema][:7] == kinds
+    assert table.column("map").to_pylist() == [[("k", "v")]]
+    assert table.column_names[-2:] == ["twice", "twice"]
+    assert store.sql("SELECT name, flags FROM spans LIMIT 0").arrow().schema.field("flags").type == "uint32"
+
+
+def test_values_of_several_types_are_no_column_of_arrow(store: Store) -> None:
+    answer = store.sql("SELECT unnest([1::VARIANT, 'a'::VARIANT]) AS mixed")
+
+    with pytest.raises(StoreError, match=r"the column mixed has values of several types.* CAST\(mixed AS VARCHAR\)"):
+        answer.arrow()
+
+
+@pytest.mark.parametrize("package", ["pyarrow", "pandas"])
+def test_a_form_whose_package_is_absent_says_what_to_install(
+    store: Store, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    answer = store.sql("SELECT 1 AS one")
+    monkeypatch.setitem(sys.modules, package, None)
+
+    with pytest.raises(StoreError, match=f"need {package}: pip install {package}$"):
+        answer.arrow() if package == "pyarrow" else answer.pandas()
+
+
+def test_an_answer_becomes_a_data_frame(store: Store) -> None:
+    pandas = pytest.importorskip("pandas", reason="pandas is not among the tests' own packages: pip install pandas")
+    frame = store.sql("SELECT service_name, count(*) AS spans FROM spans GROUP BY ALL ORDER BY spans").pandas()
+
+    assert isinstance(frame, pandas.DataFrame)
+    assert frame.to_dict("list") == {"service_name": ["payment", "shop"], "spans": [1, 6]}
+
+
+def test_a_parquet_file_of_somebody_else_is_named_and_left_alone(store: Store, tmp_path: Path) -> None:
+    theirs = tmp_path / "store/traces/theirs.parquet"
+    theirs.write_bytes(b"PAR1")
+
+    assert store.stats()["skipped"].keys() == {str(theirs)}
+    assert "its name is not one that a store gives" in store.stats()["skipped"][str(theirs)]
+    assert store.sql("SELECT count(*) FROM spans").tuples() == [(7,)]
+
+
+def test_files_of_another_layout_are_named_and_the_rest_is_served(store: Store, tmp_path: Path) -> None:
+    ours = look(tmp_path / "store", "traces")[0]
+    table = pq.read_table(ours.path, columns=["trace_id", "span_id", "name"])
+    name = f"{ours.first:020}-{ours.last:020}-{ours.rows}-000000000900-000000000900.parquet"
+    theirs = tmp_path / "store/traces" / name
+    pq.write_table(table, theirs)
+    store.refresh()
+
+    assert store.sql("SELECT count(*) FROM spans WHERE duration_ns >= 0").tuples() == [(7,)]
+    assert store.stats()["skipped"].keys() == {str(theirs)}
+
+
+def test_a_store_of_another_layout_is_refused_in_a_sentence(store: Store, tmp_path: Path) -> None:
+    for file in look(tmp_path / "store", "traces"):
+        table = pq.read_table(file.path)
+        kept = [column for column in table.column_names if column != "early_end_time_unix_nano"]
+        pq.write_table(table.select(kept), file.path)
+
+    with pytest.raises(StoreError, match=r"is a store of another layout: it lacks the column early_end_time_unix_nano"):
+        Store(store.path)
 
 
 def test_a_directory_without_a_store_is_told_from_one(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ LAYER = {"wire": 0, "tracezip": 1, "columns": 1, "recorder": 1, "pipeline": 2, "
 """A crate sees only those of the layers below its own, never a sibling."""
 
 FLOOR = {"_native", "errors"}
-PLAIN = {*FLOOR, "otlp", "files", "zstd", "endpoint", "exporter"}
+PLAIN = {*FLOOR, "otlp", "files", "zstd", "endpoint", "exporter", "search"}
 FACES = {"gateway", "store", "api", "sdk"}
 MAY_IMPORT = {
     "__main__": {"cli"},
@@ -31,6 +31,7 @@ MAY_IMPORT = {
     "endpoint": FLOOR,
     "exporter": FLOOR,
     "zstd": FLOOR,
+    "search": set[str](),
     "errors": set[str](),
     "_native": set[str](),
 }

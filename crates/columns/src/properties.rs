@@ -34,6 +34,8 @@ const SAMPLE_DISTINCT: usize = 960;
 
 /// Ids that people look for.
 const BLOOM_FILTERED: &str = "trace_id";
+/// How often a filter may be wrong: each time, a search for one trace reads the ids of a whole row group in vain.
+const BLOOM_WRONG: f64 = 0.001;
 
 /// The properties of a file with these columns.
 pub(crate) fn of(
@@ -67,6 +69,10 @@ pub(crate) fn of(
             .set_column_dictionary_enabled(path.clone(), false)
             .set_column_encoding(path.clone(), Encoding::DELTA_LENGTH_BYTE_ARRAY)
             .set_column_compression(path, id_level);
+    }
+    if signal != Signal::Metrics {
+        builder = builder
+            .set_column_bloom_filter_fpp(ColumnPath::from(BLOOM_FILTERED.to_owned()), BLOOM_WRONG);
     }
     if signal != Signal::Metrics {
         let path = ColumnPath::from(BLOOM_FILTERED.to_owned());

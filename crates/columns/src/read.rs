@@ -3,13 +3,17 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow_array::cast::AsArray as _;
+use arrow_array::types::Int32Type;
 use arrow_array::{Array as _, BooleanArray, RecordBatch};
+use arrow_schema::{DataType, Schema};
 use millrace_wire::Signal;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowPredicateFn, ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
-    ParquetRecordBatchReaderBuilder, RowFilter,
+    ParquetRecordBatchReaderBuilder, RowFilter, RowSelection,
 };
 use parquet::bloom_filter::Sbbf;
 use parquet::file::metadata::PageIndexPolicy;
@@ -23,6 +27,8 @@ use crate::tables::{Tables, describe_metric, describe_resource, describe_scope};
 const BATCH_ROWS: usize = 1_024;
 /// A request read from a file is about this long.
 const REQUEST_BYTES: usize = 4 << 20;
+/// Rows of which only the numbers of their trace ids are read at once: a row group, as a rule.
+const GROUP_BATCH_ROWS: usize = 262_144;
 const TRACE_ID: &str = "trace_id";
 
 /// An open file of a store.
@@ -89,6 +95,52 @@ impl FileReader {
             .collect()
     }
 
+    /// The rows of these row groups that have this trace id, if there are any.
+    ///
+    /// The column is read as a dictionary: the id is compared with the ids of a row group, and its number with the rows.
+    fn rows_with(&self, id: &str, groups: &[usize]) -> Result<Option<RowSelection>, Error> {
+        let schema = self.metadata.schema();
+        let as_numbers = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let fields = schema.fields().iter().map(|field| {
+            if field.name() == TRACE_ID {
+                Arc::new(field.as_ref().clone().with_data_type(as_numbers.clone()))
+            } else {
+                Arc::clone(field)
+            }
+        });
+        let hinted = Schema::new(fields.collect::<Vec<_>>());
+        let options = ArrowReaderOptions::new().with_schema(Arc::new(hinted));
+        let metadata = ArrowReaderMetadata::try_new(Arc::clone(self.metadata.metadata()), options)?;
+        let ids =
+            ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.try_clone()?, metadata)
+                .with_row_groups(groups.to_vec())
+                .with_projection(self.mask(&[TRACE_ID]))
+                .with_batch_size(GROUP_BATCH_ROWS)
+                .build()?;
+        let (mut found, mut before) = (Vec::new(), 0);
+        for batch in ids {
+            let batch = batch?;
+            let column = batch.any(TRACE_ID)?.as_dictionary_opt::<Int32Type>();
+            let column = column.ok_or_else(|| Error::damaged("trace ids are no text"))?;
+            let names = column.values().as_string_opt::<i32>();
+            let names = names.ok_or_else(|| Error::damaged("trace ids are no text"))?;
+            let wanted: Vec<i32> = (0i32..)
+                .zip(names)
+                .filter(|(_, name)| *name == Some(id))
+                .map(|(number, _)| number)
+                .collect();
+            if !wanted.is_empty() {
+                let numbers = column.keys().iter().enumerate();
+                let rows =
+                    numbers.filter(|(_, number)| number.is_some_and(|it| wanted.contains(&it)));
+                found.extend(rows.map(|(row, _)| before + row..before + row + 1));
+            }
+            before += batch.num_rows();
+        }
+        let selection = RowSelection::from_consecutive_ranges(found.into_iter(), before);
+        Ok(selection.selects_any().then_some(selection))
+    }
+
     /// Adds the items with this trace id to `trace`.
     pub(crate) fn read_trace(
         &self,
@@ -97,18 +149,13 @@ impl FileReader {
         trace: &mut RequestBuilder,
         tables: &mut Tables,
     ) -> Result<(), Error> {
-        let wanted = id.to_owned();
-        let predicate = ArrowPredicateFn::new(self.mask(&[TRACE_ID]), move |batch: RecordBatch| {
-            let ids = batch.text(TRACE_ID).map_err(external)?;
-            Ok(ids
-                .iter()
-                .map(|id| Some(id == Some(wanted.as_str())))
-                .collect::<BooleanArray>())
-        });
+        let Some(selection) = self.rows_with(id, groups)? else {
+            return Ok(());
+        };
         let reader = self
             .builder()?
             .with_row_groups(groups.to_vec())
-            .with_row_filter(RowFilter::new(vec![Box::new(predicate)]))
+            .with_row_selection(selection)
             .with_batch_size(8 * BATCH_ROWS)
             .build()?;
         let mut shared = None;
@@ -158,10 +205,6 @@ impl FileReader {
         }
         Ok(())
     }
-}
-
-fn external(error: Error) -> arrow_schema::ArrowError {
-    arrow_schema::ArrowError::ExternalError(Box::new(error))
 }
 
 /// What the ids of resources, scopes and metrics in one file stand for.

@@ -50,6 +50,32 @@ impl TraceIndex {
         (!trace.is_empty()).then(|| trace.finish(signal, &tables))
     }
 
+    /// Those of the files that may hold an item of any of these traces; one that cannot be read is among them.
+    pub fn holding(&mut self, signal: Signal, paths: &[PathBuf], ids: &[String]) -> Vec<PathBuf> {
+        let mut may_hold = |path: &PathBuf| {
+            let filters = self.filters(signal, path);
+            filters.map_or(true, |filters| {
+                filters.iter().any(|filter| {
+                    let filter = filter.as_ref();
+                    filter.is_none_or(|filter| ids.iter().any(|id| filter.check(&id.as_str())))
+                })
+            })
+        };
+        paths
+            .iter()
+            .filter(|path| may_hold(path))
+            .cloned()
+            .collect()
+    }
+
+    fn filters(&mut self, signal: Signal, path: &Path) -> Result<&[Option<Sbbf>], Error> {
+        if !self.files.contains_key(path) {
+            let filters = FileReader::open(path, signal)?.trace_filters()?;
+            self.files.insert(path.to_owned(), filters);
+        }
+        Ok(self.files.get(path).map_or(&[], Vec::as_slice))
+    }
+
     fn find_in(
         &mut self,
         signal: Signal,
@@ -58,15 +84,9 @@ impl TraceIndex {
         trace: &mut RequestBuilder,
         tables: &mut Tables,
     ) -> Result<(), Error> {
-        if !self.files.contains_key(path) {
-            let filters = FileReader::open(path, signal)?.trace_filters()?;
-            self.files.insert(path.to_owned(), filters);
-        }
         let groups: Vec<usize> = self
-            .files
-            .get(path)
-            .into_iter()
-            .flatten()
+            .filters(signal, path)?
+            .iter()
             .enumerate()
             .filter(|(_, filter)| filter.as_ref().is_none_or(|filter| filter.check(&id)))
             .map(|(group, _)| group)

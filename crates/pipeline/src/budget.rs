@@ -1,5 +1,5 @@
 //! The byte budget of the process: telemetry held anywhere in it, counted before it is read.
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,12 +16,19 @@ const SPARE_PART: usize = 16;
 pub struct Budget {
     limit: usize,
     free: Arc<Semaphore>,
+    spare: Arc<OnceLock<Weak<dyn Spare>>>,
+}
+
+/// Something that holds memory of the budget and can do without it.
+pub(crate) trait Spare: std::fmt::Debug + Send + Sync {
+    /// Gives so many bytes back, or as many as there are; false where there are none.
+    fn give_back(&self, bytes: usize) -> bool;
 }
 
 /// Bytes set aside for one request.
 #[derive(Debug)]
 pub struct Reservation {
-    free: Arc<Semaphore>,
+    budget: Budget,
     permit: OwnedSemaphorePermit,
 }
 
@@ -50,7 +57,20 @@ impl Budget {
         Self {
             limit,
             free: Arc::new(Semaphore::new(limit)),
+            spare: Arc::default(),
         }
+    }
+
+    /// Names what gives way to telemetry where the budget is short.
+    pub(crate) fn spares(&self, spare: &Arc<impl Spare + 'static>) {
+        let spare: Weak<dyn Spare> = Arc::downgrade(&(Arc::clone(spare) as Arc<dyn Spare>));
+        let _ = self.spare.set(spare); // there is one such thing in a gateway
+    }
+
+    /// Makes so many bytes free that somebody can do without; false where there are none.
+    pub(crate) fn reclaim(&self, bytes: usize) -> bool {
+        let spare = self.spare.get().and_then(Weak::upgrade);
+        spare.is_some_and(|spare| spare.give_back(bytes))
     }
 
     /// The whole budget in bytes.
@@ -84,14 +104,35 @@ impl Budget {
         if bytes > self.limit {
             return Err(Exhausted);
         }
+        let missing = bytes.saturating_sub(self.available());
+        if missing > 0 {
+            self.reclaim(missing);
+        }
         let waiting = Arc::clone(&self.free).acquire_many_owned(permits);
         match tokio::time::timeout(patience, waiting).await {
             Ok(Ok(permit)) => Ok(Reservation {
-                free: Arc::clone(&self.free),
+                budget: self.clone(),
                 permit,
             }),
             _ => Err(Exhausted),
         }
+    }
+}
+
+impl Budget {
+    /// Sets `bytes` aside if they are free at this moment; nothing gives way.
+    pub(crate) fn try_reserve(&self, bytes: usize) -> Result<Reservation, Exhausted> {
+        let permit = self.try_acquire(bytes)?;
+        Ok(Reservation {
+            budget: self.clone(),
+            permit,
+        })
+    }
+
+    fn try_acquire(&self, bytes: usize) -> Result<OwnedSemaphorePermit, Exhausted> {
+        let permits = u32::try_from(bytes).map_err(|_| Exhausted)?;
+        let acquired = Arc::clone(&self.free).try_acquire_many_owned(permits);
+        acquired.map_err(|_| Exhausted)
     }
 }
 
@@ -102,17 +143,29 @@ impl Reservation {
         self.permit.num_permits()
     }
 
-    /// Sets aside what is missing to `bytes`, if it is free at this moment.
+    /// Sets aside what is missing to `bytes`, if it is free at this moment or somebody can do without it.
     pub fn grow_to(&mut self, bytes: usize) -> Result<(), Exhausted> {
-        let missing = u32::try_from(bytes.saturating_sub(self.bytes())).map_err(|_| Exhausted)?;
-        if missing == 0 {
+        if self.try_grow_to(bytes).is_ok() {
             return Ok(());
         }
-        let more = Arc::clone(&self.free)
-            .try_acquire_many_owned(missing)
-            .map_err(|_| Exhausted)?;
-        self.permit.merge(more);
+        let more = bytes.saturating_sub(self.bytes());
+        self.budget
+            .reclaim(more.saturating_sub(self.budget.available()));
+        self.try_grow_to(bytes)
+    }
+
+    /// Sets aside what is missing to `bytes`, if it is free at this moment; nothing gives way.
+    pub(crate) fn try_grow_to(&mut self, bytes: usize) -> Result<(), Exhausted> {
+        let missing = bytes.saturating_sub(self.bytes());
+        if missing > 0 {
+            self.permit.merge(self.budget.try_acquire(missing)?);
+        }
         Ok(())
+    }
+
+    /// Gives back what is more than `bytes`.
+    pub fn shrink_to(&mut self, bytes: usize) {
+        drop(self.permit.split(self.bytes().saturating_sub(bytes)));
     }
 
     /// Ties the reservation, cut to the real size, to the bytes it was made for.
@@ -128,8 +181,7 @@ impl Reservation {
     /// The same for bytes that nothing can be cut from.
     #[must_use]
     pub fn tie(mut self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
-        let spare = self.bytes().saturating_sub(bytes.as_ref().len());
-        drop(self.permit.split(spare));
+        self.shrink_to(bytes.as_ref().len());
         Bytes::from_owner(Held {
             bytes,
             _permit: self.permit,

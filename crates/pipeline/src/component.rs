@@ -92,8 +92,12 @@ pub enum Reason {
     Malformed,
     /// The frame belongs to a session that is not known here; its sender begins a new one and sends again.
     SessionReset,
+    /// There is no memory for another session; its sender does without one.
+    SessionRefused,
     /// The file could not be written.
     WriteFailed,
+    /// No pipeline takes the signal.
+    NoPipeline,
 }
 
 impl Reason {
@@ -114,7 +118,9 @@ impl Reason {
             Self::InvalidData => "invalid_data",
             Self::Malformed => "malformed",
             Self::SessionReset => "session_reset",
+            Self::SessionRefused => "session_refused",
             Self::WriteFailed => "write_failed",
+            Self::NoPipeline => "no_pipeline",
         }
     }
 }

@@ -51,7 +51,23 @@ pub struct Pipeline {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Receiver {
     /// OTLP over gRPC and HTTP.
-    Otlp(OtlpReceiver),
+    Otlp(Box<OtlpReceiver>),
+    /// Files of requests.
+    File(FileReceiver),
+}
+
+/// The `file` receiver.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileReceiver {
+    /// Files to read, with `*`, `?` and `**`.
+    pub include: Vec<String>,
+    /// Those among them that are not read.
+    pub exclude: Vec<String>,
+    /// `beginning` or `end`: what is read of files that are there at the start.
+    pub start_at: String,
+    /// Wait before looking again whether something has come.
+    pub poll_interval_ms: u64,
 }
 
 /// The `otlp` receiver.
@@ -229,7 +245,7 @@ pub struct Sending {
     /// All attempts for one request together, where somebody has set such a limit.
     #[serde(default)]
     pub export_timeout_ms: Option<u64>,
-    /// `none`, `gzip` or `zstd`.
+    /// `none`, `gzip`, `zstd` or `otz1`.
     pub compression: String,
     /// The coding's own level.
     pub compression_level: Option<i32>,
@@ -307,7 +323,7 @@ pub struct FileExporter {
     pub path: String,
     /// `json` (lines) or `proto` (each request preceded by its length, 4 bytes big-endian).
     pub format: String,
-    /// `none`, `gzip` or `zstd`, over the whole file.
+    /// `none`, `gzip` or `zstd`, over the whole file; or `otz1`, with `proto`.
     pub compression: String,
     /// False: the file is emptied at start, unless it is rotated.
     pub append: bool,

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 
 use crate::batch::Batch;
 use crate::component::{Ack, Consumer};
-use crate::config::{Config, Exporter, Pipeline, StartError};
+use crate::config::{Config, Exporter, Pipeline, Receiver, StartError};
 use crate::exporters::{self, Context};
 use crate::ledger::{Ledger, Tally};
 use crate::log::Log;
@@ -25,26 +25,45 @@ pub(crate) struct Books {
     pub(crate) exporters: BTreeMap<String, Arc<Ledger>>,
 }
 
-/// The books of one receiver, kept apart by the protocol that brought a request.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct ReceiverBooks {
-    /// OTLP/gRPC, on whichever port.
-    pub(crate) grpc: Arc<Ledger>,
-    /// OTLP/HTTP.
-    pub(crate) http: Arc<Ledger>,
-}
+/// The books of one receiver, kept apart by what brought a request.
+#[derive(Clone, Debug)]
+pub(crate) struct ReceiverBooks(Vec<(&'static str, Arc<Ledger>)>);
 
 impl ReceiverBooks {
-    /// Both, with their names in metrics.
-    pub(crate) fn by_transport(&self) -> [(&'static str, &Ledger); 2] {
-        [("grpc", &self.grpc), ("http", &self.http)]
+    /// Empty books for what the receiver takes requests from.
+    fn of(receiver: Option<&Receiver>) -> Self {
+        let transports: &[&str] = match receiver {
+            Some(Receiver::File(_)) => &["file"],
+            _ => &["grpc", "http"],
+        };
+        Self(
+            transports
+                .iter()
+                .map(|name| (*name, Arc::default()))
+                .collect(),
+        )
     }
 
-    /// Both together.
+    /// Each with its name in metrics.
+    pub(crate) fn by_transport(&self) -> impl Iterator<Item = (&'static str, &Ledger)> {
+        self.0.iter().map(|(name, ledger)| (*name, &**ledger))
+    }
+
+    /// Those of one transport.
+    pub(crate) fn ledger(&self, transport: &str) -> Arc<Ledger> {
+        let found = self.0.iter().find(|(name, _)| *name == transport);
+        found
+            .map(|(_, ledger)| Arc::clone(ledger))
+            .unwrap_or_default()
+    }
+
+    /// All together.
     pub(crate) fn snapshot(&self) -> [(Signal, Tally); 4] {
-        let mut sums = self.grpc.snapshot();
-        for ((_, sum), (_, tally)) in sums.iter_mut().zip(self.http.snapshot()) {
-            *sum += tally;
+        let mut sums = Ledger::default().snapshot();
+        for (_, ledger) in &self.0 {
+            for ((_, sum), (_, tally)) in sums.iter_mut().zip(ledger.snapshot()) {
+                *sum += tally;
+            }
         }
         sums
     }
@@ -55,19 +74,27 @@ impl Books {
     #[must_use]
     pub(crate) fn new(config: &Config) -> Self {
         Self {
-            receivers: used(config, |pipeline| &pipeline.receivers),
-            exporters: used(config, |pipeline| &pipeline.exporters),
+            receivers: used(
+                config,
+                |pipeline| &pipeline.receivers,
+                |id| ReceiverBooks::of(config.receivers.get(id)),
+            ),
+            exporters: used(config, |pipeline| &pipeline.exporters, |_| Arc::default()),
         }
     }
 }
 
-/// Something new for each component that a pipeline uses.
-fn used<T: Default>(config: &Config, ids: fn(&Pipeline) -> &Vec<String>) -> BTreeMap<String, T> {
+/// Something for each component that a pipeline uses.
+fn used<T>(
+    config: &Config,
+    ids: fn(&Pipeline) -> &Vec<String>,
+    make: impl Fn(&str) -> T,
+) -> BTreeMap<String, T> {
     config
         .pipelines
         .iter()
         .flat_map(ids)
-        .map(|id| (id.clone(), T::default()))
+        .map(|id| (id.clone(), make(id)))
         .collect()
 }
 

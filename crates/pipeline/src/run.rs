@@ -17,6 +17,7 @@ use crate::config::{Config, Extension, OtlpReceiver, Processor, Receiver, StartE
 use crate::graph::{Graph, Shared};
 use crate::log::{Level, Log};
 use crate::net::tls;
+use crate::receivers::file::{FileReceiver, Patterns};
 use crate::receivers::sessions::Sessions;
 use crate::receivers::{Endpoint, Intake, Limits, Listener, Windows};
 use crate::self_metrics::{self, Observed};
@@ -45,11 +46,12 @@ pub struct StopReport {
     pub elapsed_ms: u64,
 }
 
-/// What one worker listens with.
+/// What one worker receives from.
 #[derive(Default)]
 struct Sockets {
     otlp: Vec<(String, Listener, Arc<Blueprint>)>,
     pages: Vec<(Listener, Page)>,
+    files: Vec<(String, Patterns)>,
 }
 
 /// A listener's endpoint before it is known where its requests go.
@@ -62,7 +64,6 @@ struct Blueprint {
     max_concurrent_streams: u32,
     tls: Option<Arc<tls::ServerTlsFiles>>,
     places: Arc<Semaphore>,
-    sessions: Arc<Sessions>,
     connections: Arc<Semaphore>,
     windows: Windows,
 }
@@ -76,9 +77,11 @@ impl Gateway {
         let log = Arc::new(Log::new(
             Level::from_name(&config.telemetry.logs_level).unwrap_or(Level::Info),
         ));
+        let budget = Budget::new(budget_bytes(&config));
         let observed = Arc::new(Observed {
             shared: Shared::new(&config, log),
-            budget: Budget::new(budget_bytes(&config)),
+            sessions: Sessions::new(budget.clone()),
+            budget,
             started: std::time::Instant::now(),
         });
         let (sockets, addresses) = bind(&config)?;
@@ -195,14 +198,21 @@ fn bind(config: &Config) -> Result<Bound, StartError> {
     let mut sockets: Vec<Sockets> = (0..workers).map(|_| Sockets::default()).collect();
     let mut addresses = BTreeMap::new();
     let windows = Windows::beside(budget_bytes(config));
-    for (id, Receiver::Otlp(receiver)) in &config.receivers {
-        if !config
-            .pipelines
-            .iter()
-            .any(|pipeline| pipeline.receivers.contains(id))
-        {
+    for (id, receiver) in &config.receivers {
+        let mut pipelines = config.pipelines.iter();
+        if !pipelines.any(|pipeline| pipeline.receivers.contains(id)) {
             continue;
         }
+        let receiver = match receiver {
+            Receiver::Otlp(receiver) => receiver,
+            Receiver::File(settings) => {
+                // Files are read once, whatever the number of workers.
+                if let Some(first) = sockets.first_mut() {
+                    first.files.push((id.clone(), Patterns::of(id, settings)?));
+                }
+                continue;
+            }
+        };
         for (protocol, endpoint, blueprint) in blueprints(id, receiver, config, &windows)? {
             let setting = format!("receivers.{id}.protocols.{protocol}.endpoint");
             let listeners = Listener::bind(&setting, &endpoint, workers)?;
@@ -255,7 +265,6 @@ fn blueprints(
     config: &Config,
     windows: &Windows,
 ) -> Result<Vec<Protocol>, StartError> {
-    let sessions = Arc::<Sessions>::default();
     let places = Arc::new(Semaphore::new(
         receiver
             .max_concurrent_requests
@@ -288,7 +297,6 @@ fn blueprints(
             max_concurrent_streams: streams,
             tls,
             places: Arc::clone(&places),
-            sessions: Arc::clone(&sessions),
             connections: Arc::clone(&connections),
             windows: windows.clone(),
         })
@@ -372,6 +380,10 @@ impl Worker {
             let endpoint = Arc::new(self.endpoint(&id, &graph, &blueprint));
             listeners.spawn(listener.serve(endpoint, closing.clone()));
         }
+        for (id, patterns) in sockets.files {
+            let receiver = self.file_receiver(id, &graph, patterns);
+            listeners.spawn(receiver.serve(closing.clone()));
+        }
         for (listener, page) in sockets.pages {
             let observed = Arc::clone(&self.observed);
             pages.spawn(status_server::serve(
@@ -409,20 +421,10 @@ impl Worker {
             .map_or_else(crate::config::SignalMap::default_paths, |http| {
                 http.paths.clone()
             });
-        let receivers = &self.observed.shared.books.receivers;
-        let books = receivers.get(id).cloned().unwrap_or_default();
-        let intake = |ledger| {
-            Arc::new(Intake {
-                routes: graph.routes.get(id).cloned().unwrap_or_default(),
-                ledger,
-                budget: self.observed.budget.clone(),
-                places: Arc::clone(&blueprint.places),
-                sessions: Arc::clone(&blueprint.sessions),
-            })
-        };
+        let intake = |transport| Arc::new(self.intake(id, transport, graph, &blueprint.places));
         Endpoint {
-            grpc: intake(books.grpc),
-            http: intake(books.http),
+            grpc: intake("grpc"),
+            http: intake("http"),
             limits: blueprint.limits.clone(),
             paths,
             max_concurrent_streams: blueprint.max_concurrent_streams,
@@ -432,6 +434,35 @@ impl Worker {
             tls: blueprint.tls.clone(),
             connections: Arc::clone(&blueprint.connections),
             windows: blueprint.windows.clone(),
+        }
+    }
+
+    fn file_receiver(&self, id: String, graph: &Graph, patterns: Patterns) -> FileReceiver {
+        let limits = Limits {
+            request_bytes: self.observed.budget.limit(),
+            admission: Duration::from_millis(self.config.admission_timeout_ms),
+            body: Duration::ZERO, // nothing comes slowly
+        };
+        let places = Arc::new(Semaphore::new(0)); // it counts for itself
+        FileReceiver {
+            intake: Arc::new(self.intake(&id, "file", graph, &places)),
+            limits,
+            log: Arc::clone(&self.observed.shared.log),
+            patterns,
+            id,
+        }
+    }
+
+    fn intake(&self, id: &str, transport: &str, graph: &Graph, places: &Arc<Semaphore>) -> Intake {
+        let books = self.observed.shared.books.receivers.get(id);
+        Intake {
+            routes: graph.routes.get(id).cloned().unwrap_or_default(),
+            ledger: books
+                .map(|books| books.ledger(transport))
+                .unwrap_or_default(),
+            budget: self.observed.budget.clone(),
+            places: Arc::clone(places),
+            sessions: Arc::clone(&self.observed.sessions),
         }
     }
 }

@@ -29,6 +29,30 @@ pub(crate) struct AttributeLimits {
     pub(crate) value: ValueLimits,
 }
 
+impl AttributeLimits {
+    /// No limits.
+    pub(crate) const NONE: Self = Self {
+        count: u32::MAX,
+        value: ValueLimits { length: None },
+    };
+
+    /// The limits of these names, of upstream's `SpanLimits` or `LogRecordLimits`.
+    pub(crate) fn named(limits: &Bound<'_, PyAny>, count: &str, length: &str) -> PyResult<Self> {
+        let count = limit(limits, count)?.and_then(|count| u32::try_from(count).ok());
+        Ok(Self {
+            count: count.unwrap_or(u32::MAX),
+            value: ValueLimits {
+                length: limit(limits, length)?,
+            },
+        })
+    }
+}
+
+/// One limit of upstream's `SpanLimits` or `LogRecordLimits`; `None` is no limit.
+pub(crate) fn limit(limits: &Bound<'_, PyAny>, name: &str) -> PyResult<Option<usize>> {
+    limits.getattr(name)?.extract()
+}
+
 /// A key and a value that may be kept: what calls Python has been done.
 pub(crate) struct Accepted<'py> {
     key: Bound<'py, PyString>,
@@ -135,10 +159,13 @@ impl Attributes {
 
     /// Lets go of all. Faster than dropping: nothing has to be asked about the thread.
     #[inline]
-    pub(crate) fn release(mut self, py: Python<'_>) {
+    pub(crate) fn release(&mut self, py: Python<'_>) {
         while let Some(pair) = self.pairs.pop() {
             pair.key.drop_ref(py);
             pair.value.drop_ref(py);
+        }
+        if self.pairs.spilled() {
+            self.pairs = SmallVec::new();
         }
     }
 
@@ -148,7 +175,7 @@ impl Attributes {
         let hash = text::hash(key);
         self.pairs.iter().position(|pair| {
             let known = pair.key.bind(py);
-            text::hash(known) == hash && (known.is(key) || known.as_any().eq(key).unwrap_or(false))
+            text::hash(known) == hash && text::equals(known, key)
         })
     }
 

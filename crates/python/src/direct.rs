@@ -28,6 +28,9 @@ const ARGUMENTS_INLINE: usize = 10;
 /// The function of a direct method: itself, positional arguments and then those of the names, how many are positional, the names.
 pub(crate) type Function = ffi::PyCFunctionFastWithKeywords;
 
+/// What a direct method answers; `None` leaves the call to the method that `PyO3` made.
+pub(crate) type Answer<'py> = PyResult<Option<Bound<'py, PyAny>>>;
+
 /// A method with a function of its own.
 pub(crate) struct DirectMethod {
     name: &'static str,
@@ -108,6 +111,31 @@ impl Made {
         }
     }
 }
+
+/// A static direct method `$made`: the method `$name` of `$class`, answered by `$answer` with the call and the object.
+macro_rules! direct_method {
+    ($made:ident, $class:ty, $name:literal, $answer:expr) => {
+        static $made: $crate::direct::DirectMethod = $crate::direct::DirectMethod::new($name, {
+            unsafe extern "C" fn function(
+                itself: *mut pyo3::ffi::PyObject,
+                arguments: *const *mut pyo3::ffi::PyObject,
+                positional: pyo3::ffi::Py_ssize_t,
+                names: *mut pyo3::ffi::PyObject,
+            ) -> *mut pyo3::ffi::PyObject {
+                // SAFETY: the interpreter calls this, as a method of the class in which it is installed.
+                let call =
+                    unsafe { $crate::direct::Call::new(itself, arguments, positional, names) };
+                call.answer(&$made.made, |call| {
+                    // SAFETY: as above.
+                    let itself = unsafe { call.itself::<$class>() };
+                    $answer(call, &itself)
+                })
+            }
+            function
+        });
+    };
+}
+pub(crate) use direct_method;
 
 /// One call of a direct method.
 #[derive(Clone, Copy)]
@@ -225,7 +253,7 @@ impl<'py> Call<'py> {
     pub(crate) fn answer(
         &self,
         made: &Made,
-        body: impl FnOnce(&Self) -> PyResult<Option<Bound<'py, PyAny>>>,
+        body: impl FnOnce(&Self) -> Answer<'py>,
     ) -> *mut ffi::PyObject {
         match catch_unwind(AssertUnwindSafe(|| body(self))) {
             Ok(Ok(Some(answer))) => answer.into_ptr(),

@@ -34,6 +34,11 @@ pub(crate) struct Held<T> {
 unsafe impl<T: Send> Sync for Held<T> {}
 
 impl<T> Held<T> {
+    #[expect(
+        clippy::inline_always,
+        reason = "a call would move the value once more"
+    )]
+    #[inline(always)]
     pub(crate) const fn new(value: T) -> Self {
         Self {
             #[cfg(not(Py_GIL_DISABLED))]
@@ -59,13 +64,11 @@ impl<T> Held<T> {
     }
 
     /// The value, of an object that nobody else has.
-    pub(crate) fn into_inner(self) -> T {
+    #[inline]
+    pub(crate) fn get_mut(&mut self) -> &mut T {
         #[cfg(not(Py_GIL_DISABLED))]
-        return self.value.into_inner();
+        return self.value.get_mut();
         #[cfg(Py_GIL_DISABLED)]
-        return self
-            .value
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
+        return self.value.get_mut().unwrap_or_else(PoisonError::into_inner);
     }
 }

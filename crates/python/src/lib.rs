@@ -17,9 +17,11 @@ mod codec;
 mod complaint;
 mod context;
 mod context_variable;
+mod destination;
 mod direct;
 mod door;
 mod engine;
+mod entries;
 mod error;
 mod gateway;
 mod held;
@@ -30,6 +32,7 @@ mod otlp;
 #[cfg_attr(Py_GIL_DISABLED, path = "unrecycled.rs")]
 mod recycled;
 mod resource;
+mod scratch;
 mod send;
 mod settings;
 mod store;
@@ -86,6 +89,7 @@ mod _native {
 
     #[pymodule_init]
     fn init(module: &pyo3::Bound<'_, pyo3::types::PyModule>) -> pyo3::PyResult<()> {
-        crate::trace::install_direct_methods(module.py())
+        crate::trace::install_direct_methods(module.py())?;
+        crate::log::install_direct_method(module.py())
     }
 }

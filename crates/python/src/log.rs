@@ -6,6 +6,6 @@ mod record;
 mod recorder;
 mod severity;
 
-pub(crate) use bridge::LoggingBridge;
+pub(crate) use bridge::{LoggingBridge, install_direct_method};
 pub(crate) use logger::Logger;
 pub(crate) use recorder::LogRecorder;

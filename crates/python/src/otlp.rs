@@ -50,23 +50,9 @@ pub(crate) fn count(py: Python<'_>, signal: SignalName, request: PyBackedBytes) 
 /// Returns the name of the signal whose request these bytes are, if that can be told.
 #[pyfunction]
 pub(crate) fn detect(py: Python<'_>, request: PyBackedBytes) -> PyResult<Option<&'static str>> {
-    door::leave(py, || Ok::<_, Error>(detected(&request).map(Signal::name)))
-}
-
-/// The only signal with items that all obey its data model; failing that, the only one that decodes to items at all.
-fn detected(request: &[u8]) -> Option<Signal> {
-    let mut found: Vec<_> = Signal::ALL
-        .into_iter()
-        .filter_map(|signal| Some((signal, wire::validate(signal, request).ok()?)))
-        .filter(|(_, summary)| summary.items > 0)
-        .collect();
-    if found.iter().any(|(_, summary)| summary.invalid == 0) {
-        found.retain(|(_, summary)| summary.invalid == 0);
-    }
-    match found.as_slice() {
-        [(signal, _)] => Some(*signal),
-        _ => None,
-    }
+    door::leave(py, || {
+        Ok::<_, Error>(wire::detect(&request).map(Signal::name))
+    })
 }
 
 /// Joins requests to one.

@@ -30,8 +30,13 @@ pub(crate) trait Recycled: PyClass<Frozen = True> + Send + Sync {
         Ok(())
     }
 
-    /// Lets go of everything that the object holds. Faster than dropping it: nothing has to be asked about the thread.
-    fn release(self, py: Python<'_>);
+    /// Lets go of everything that the object holds, where it lies. Faster than dropping it: nothing has to be asked about the
+    /// thread, and nothing is moved.
+    ///
+    /// # Safety
+    ///
+    /// It is called once, and nobody uses or drops the content afterwards.
+    unsafe fn release(&mut self, py: Python<'_>);
 }
 
 /// Memory that objects of one class have left.
@@ -64,23 +69,39 @@ impl Blocks {
     }
 }
 
-/// A new object, where one of its class has been before.
+/// Lets go of what a field refers to.
+///
+/// # Safety
+///
+/// Nobody uses or drops the field afterwards.
 #[inline]
-pub(crate) fn object<T: Recycled>(py: Python<'_>, content: T) -> PyResult<Bound<'_, T>>
+pub(crate) unsafe fn let_go<T>(py: Python<'_>, field: &Py<T>) {
+    // SAFETY: it is moved out of a place that nobody looks at any more.
+    unsafe { ptr::from_ref(field).read() }.drop_ref(py);
+}
+
+/// A new object, where one of its class has been before. Its content is made where it will lie: moving it would cost more than
+/// making it.
+#[expect(clippy::inline_always, reason = "else the content would be moved")]
+#[inline(always)]
+pub(crate) fn object<T: Recycled>(
+    py: Python<'_>,
+    content: impl FnOnce() -> T,
+) -> PyResult<Bound<'_, T>>
 where
     PyClassInitializer<T>: From<T>,
 {
     let mut kept = T::blocks().0.hold(py);
     let (Some(class), Some(block)) = (kept.class, kept.blocks.pop()) else {
         drop(kept);
-        return first(py, content);
+        return first(py, content());
     };
     drop(kept);
-    // SAFETY: the block is as large as objects of this class are, its content was moved out, and what else there is in it, the
+    // SAFETY: the block is as large as objects of this class are, its content has gone, and what else there is in it, the
     // list of weak references, is empty. Nobody knows it yet.
     unsafe {
         ffi::PyObject_Init(block, class.object);
-        block.byte_add(class.offset).cast::<T>().write(content);
+        block.byte_add(class.offset).cast::<T>().write(content());
         Ok(Bound::from_owned_ptr(py, block).cast_into_unchecked())
     }
 }
@@ -118,7 +139,7 @@ where
 /// The end of an object: its content goes, its memory stays for the next one, if there is room.
 unsafe extern "C" fn leave<T: Recycled>(object: *mut ffi::PyObject) {
     // SAFETY: the interpreter ends objects with its thread attached. It does so for the last one who knew the object, which is of
-    // this class; so its content can be moved out, after those who refer to it weakly have been told.
+    // this class; so it can let go of its content, after those who refer to it weakly have been told.
     unsafe {
         let py = Python::assume_attached();
         let kept = T::blocks().0.hold(py);
@@ -130,8 +151,7 @@ unsafe extern "C" fn leave<T: Recycled>(object: *mut ffi::PyObject) {
             return;
         }
         forget_weakly(object, class.object);
-        let content = object.byte_add(class.offset).cast::<T>().read();
-        content.release(py);
+        (*object.byte_add(class.offset).cast::<T>()).release(py);
         let mut kept = T::blocks().0.hold(py);
         if kept.blocks.len() < BLOCKS_MAX {
             kept.blocks.push(object);

@@ -3,17 +3,10 @@ use millrace_wire::encode::push_attribute;
 use pyo3::prelude::*;
 
 use crate::attributes::{AttributeLimits, Attributes};
-use crate::clean::ValueLimits;
 
-/// Resources have no limits (specification: common/attribute-limits).
-const UNLIMITED: AttributeLimits = AttributeLimits {
-    count: u32::MAX,
-    value: ValueLimits { length: None },
-};
-
-/// Attributes of a resource or an instrumentation scope.
+/// Attributes of a resource or an instrumentation scope, which have no limits (specification: common/attribute-limits).
 pub(crate) fn unlimited(attributes: &Bound<'_, PyAny>) -> PyResult<Attributes> {
-    Attributes::from_mapping(Some(attributes), &UNLIMITED)
+    Attributes::from_mapping(Some(attributes), &AttributeLimits::NONE)
 }
 
 /// The content of the wire's `Resource` with these attributes.

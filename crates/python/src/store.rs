@@ -1,4 +1,5 @@
 //! Files of a store for Python: one trace out of many files, or all of one file, as OTLP.
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -36,6 +37,21 @@ impl TraceIndex {
                 .unwrap_or_else(PoisonError::into_inner)
                 .keep(&paths);
             Ok::<_, Error>(())
+        })
+    }
+
+    /// Returns those of the files that may hold an item of any of these traces; one that cannot be read is among them.
+    fn holding(
+        &self,
+        py: Python<'_>,
+        signal: SignalName,
+        paths: Vec<PathBuf>,
+        trace_ids: Vec<String>,
+    ) -> PyResult<Vec<OsString>> {
+        door::leave(py, || {
+            let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+            let holding = index.holding(signal.0, &paths, &trace_ids);
+            Ok::<_, Error>(holding.into_iter().map(PathBuf::into_os_string).collect())
         })
     }
 

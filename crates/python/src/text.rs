@@ -3,6 +3,8 @@
     unsafe_code,
     reason = "the safe calls ask the interpreter for fields of the string"
 )]
+use std::borrow::Cow;
+
 use pyo3::ffi;
 use pyo3::prelude::*;
 use pyo3::types::PyString;
@@ -26,6 +28,15 @@ pub(crate) fn utf8<'a>(string: &'a Bound<'_, PyString>) -> Option<&'a str> {
     string.to_str().ok()
 }
 
+/// The text; what UTF-8 cannot hold becomes a question mark.
+#[inline]
+pub(crate) fn lossy<'a>(string: &'a Bound<'_, PyString>) -> Cow<'a, str> {
+    match utf8(string) {
+        Some(text) => Cow::Borrowed(text),
+        None => string.to_string_lossy(),
+    }
+}
+
 /// The number of characters.
 #[inline]
 pub(crate) fn length(string: &Bound<'_, PyString>) -> usize {
@@ -47,4 +58,13 @@ pub(crate) fn hash(string: &Bound<'_, PyString>) -> isize {
         }
         ffi::PyObject_Hash(string.as_ptr())
     }
+}
+
+/// Whether two strings are the same text. Runs no code.
+#[inline]
+pub(crate) fn equals(left: &Bound<'_, PyString>, right: &Bound<'_, PyString>) -> bool {
+    // SAFETY: both are strings, and alive.
+    left.is(right)
+        || (length(left) == length(right)
+            && unsafe { ffi::PyUnicode_Compare(left.as_ptr(), right.as_ptr()) } == 0)
 }

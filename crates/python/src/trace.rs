@@ -17,7 +17,7 @@ mod tracer;
 pub(crate) use direct_methods::install_direct_methods;
 pub(crate) use ids::SpanIds;
 pub(crate) use non_recording::NonRecordingSpan;
-pub(crate) use recorder::{SpanRecorder, encoded_scope};
+pub(crate) use recorder::SpanRecorder;
 pub(crate) use scope::SpanScope;
 pub(crate) use span::Span;
 pub(crate) use tracer::Tracer;

@@ -106,6 +106,8 @@ struct State {
     /// Slots with a growing chunk, oldest first.
     growing: VecDeque<usize>,
     full: VecDeque<Chunk>,
+    /// The scope that has filled a chunk last.
+    busy: Option<Arc<[u8]>>,
     /// Bytes that wait.
     used: usize,
     tally: Tally,
@@ -146,6 +148,7 @@ impl Buffer {
                 open: Vec::new(),
                 growing: VecDeque::new(),
                 full: VecDeque::new(),
+                busy: None,
                 used: 0,
                 tally: Tally::default(),
                 waker: None,
@@ -199,10 +202,13 @@ impl Buffer {
         varint::push(&mut chunk.bytes, length);
         chunk.bytes.extend_from_slice(item);
         chunk.items += 1;
-        let full =
-            chunk.bytes.len() >= CHUNK_BYTES || Some(chunk.items) == self.limits.request_items;
+        let is_long = chunk.bytes.len() >= CHUNK_BYTES;
+        let full = is_long || Some(chunk.items) == self.limits.request_items;
         if full {
             state.seal(scope.slot);
+        }
+        if is_long && !state.is_busy(scope) {
+            state.busy = Some(Arc::clone(&scope.fields));
         }
         let wake = full || waiting == 0 || waiting + 1 == self.limits.wake_items;
         let waker = if wake { state.waker.clone() } else { None };
@@ -293,12 +299,12 @@ impl State {
         // Two tags and two lengths of at most ten bytes stand before the descriptions.
         let room = self.resource.len() + scope.fields.len() + 2 * 11;
         // Only a scope that fills chunks gets a whole one: a process with many quiet scopes stays small.
-        let busy = self
-            .full
-            .back()
-            .is_some_and(|last| Arc::ptr_eq(&last.scope, &scope.fields));
         let spare = || self.returns.spare.try_lock()?.0.pop();
-        let mut bytes = busy.then(spare).flatten().unwrap_or_default();
+        let mut bytes = self
+            .is_busy(scope)
+            .then(spare)
+            .flatten()
+            .unwrap_or_default();
         bytes.clear();
         bytes.reserve(room + CHUNK_BYTES_MIN);
         bytes.resize(room, 0);
@@ -312,6 +318,11 @@ impl State {
         // The slot exists: it was made above.
         #[expect(clippy::indexing_slicing, reason = "resized to hold it above")]
         self.open[scope.slot].insert(chunk)
+    }
+
+    fn is_busy(&self, scope: &Scope) -> bool {
+        let busy = self.busy.as_ref();
+        busy.is_some_and(|busy| Arc::ptr_eq(busy, &scope.fields))
     }
 
     fn seal(&mut self, slot: usize) {

@@ -33,4 +33,4 @@ pub use response::{
 };
 pub use signal::Signal;
 pub use status::Status;
-pub use validate::{Summary, validate};
+pub use validate::{Summary, detect, validate};

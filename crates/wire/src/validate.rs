@@ -56,6 +56,24 @@ pub fn validate(signal: Signal, request: &[u8]) -> Result<Summary, Error> {
     }
 }
 
+/// The signal whose request untrusted bytes are, if that can be told: the only one with items that all obey its data model;
+/// failing that, the only one whose items these can be at all.
+#[must_use]
+pub fn detect(request: &[u8]) -> Option<Signal> {
+    let mut found: Vec<_> = Signal::ALL
+        .into_iter()
+        .filter_map(|signal| Some((signal, validate(signal, request).ok()?)))
+        .filter(|(_, summary)| summary.items > 0)
+        .collect();
+    if found.iter().any(|(_, summary)| summary.invalid == 0) {
+        found.retain(|(_, summary)| summary.invalid == 0);
+    }
+    match found.as_slice() {
+        [(signal, _)] => Some(*signal),
+        _ => None,
+    }
+}
+
 /// Checks that untrusted bytes are a message of this schema: [`validate`] for what a server answers.
 pub(crate) fn validate_message(message: &'static Message, bytes: &[u8]) -> Result<(), Error> {
     generic::message(message, bytes).map_err(|flaw| {

@@ -45,6 +45,7 @@ async def _compare(call: Call) -> dict[str, Any]:
         f"SELECT service_name AS service, name, {columns} FROM ({parts}) "
         f"GROUP BY ALL ORDER BY a_count + b_count DESC, service, name LIMIT {OPERATIONS_MAX}",
         [parameter for chosen in sides for parameter in chosen.parameters],
+        trace_ids=[call[side] for side in _SIDES] if all(call[side] for side in _SIDES) else None,
     )
     return {"items": [_item(row) for row in rows]}
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from millrace.api.endpoint import Call, Fault
 from millrace.api.source import literal
+from millrace.search import Search
 
-__all__ = ["Conditions", "attribute_text", "log_conditions", "page_of", "position_of", "span_conditions"]
+__all__ = ["Conditions", "attribute_text", "log_conditions", "page_of", "position_of", "search_of"]
 
 
 class Conditions:
@@ -45,24 +46,21 @@ def attribute_text(key: str, column: str = "attributes") -> str:
     return f"{column}[{literal(key)}]::VARCHAR"
 
 
-def span_conditions(call: Call) -> Conditions:
+def search_of(call: Call, **more: Any) -> Search:  # noqa: ANN401 - further fields of the search
     """Read the parameters that choose spans."""
-    chosen = Conditions()
-    chosen.between("start_time_unix_nano", call["start"], call["end"])
-    for parameter, column in (("service", "service_name"), ("operation", "name")):
-        if call.values.get(parameter) is not None:
-            chosen.add(f"{column} = ?", call[parameter])
-    if call.values.get("min_duration_ns") is not None:
-        chosen.add("duration_ns >= ?::UBIGINT", call["min_duration_ns"])
-    if call.values.get("max_duration_ns") is not None:
-        chosen.add("duration_ns <= ?::UBIGINT", call["max_duration_ns"])
-    if call.values.get("status") is not None:
-        chosen.add("status_code = ?", call["status"].upper())
-    chosen.attributes(call.values.get("attribute", ()))
-    if call.values.get("q") is not None:
-        words = "lower(concat_ws(' ', name, status_message, service_name, trace_id, attributes::VARCHAR))"
-        chosen.add(f"contains({words}, lower(?))", call["q"])
-    return chosen
+    values = call.values
+    return Search(
+        service=values.get("service"),
+        operation=values.get("operation"),
+        start=call["start"],
+        end=None if call["end"] is None else call["end"] - 1,
+        min_duration_ns=values.get("min_duration_ns"),
+        max_duration_ns=values.get("max_duration_ns"),
+        status=values.get("status"),
+        attributes=values.get("attribute", ()),
+        text=values.get("q"),
+        **more,
+    )
 
 
 def log_conditions(call: Call) -> Conditions:

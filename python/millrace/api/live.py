@@ -3,28 +3,27 @@
 import asyncio
 import json
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from starlette.responses import Response, StreamingResponse
 
 from millrace.api import shapes
 from millrace.api.endpoint import Call, Endpoint, Fault, choice
 from millrace.api.filters import Conditions
-from millrace.api.logs import TIME as LOG_TIME
 from millrace.api.logs import find_logs
 from millrace.api.queries import BusyError, Queries
-from millrace.api.traces import find_traces, summaries
 from millrace.errors import MillraceError
+
+if TYPE_CHECKING:
+    from millrace.api.source import LogArrivals, TraceArrivals
 
 __all__ = ["ENDPOINTS", "Feeds"]
 
 LOOK_EVERY_S = 1.0
-LOOK_BACK_NS = 60_000_000_000
-"""How old by its own clock an item may be when it arrives, and still be shown as new."""
 ITEMS_MAX = 500
-"""Items of one look: when more have arrived, those are the youngest."""
+"""Items of one look: when more have arrived, those are the youngest, and the others are counted."""
 WAITING_MAX = 1_000
 """Items that wait for a watcher who reads slowly; after that, they are dropped and counted."""
 WATCHERS_MAX = 64
@@ -33,13 +32,18 @@ _SILENCE_S = 15.0
 """A comment is sent when nothing has arrived for so long, so that nobody in between closes the connection."""
 
 
+class News(NamedTuple):
+    """What has come between two looks: the oldest first, and how many more there were than are shown."""
+
+    items: list[dict[str, Any]]
+    left_out: int
+
+
 class Feed:
     """One signal's arrivals."""
 
-    def __init__(self, signal: str, queries: Queries) -> None:
-        self._signal = signal
-        self._queries = queries
-        self._seen: OrderedDict[Any, None] = OrderedDict()
+    def __init__(self, make_look: "Callable[[], Look]") -> None:
+        self._make_look = make_look
         self._watchers: set[Watcher] = set()
         self._task: asyncio.Task[None] | None = None
 
@@ -52,11 +56,14 @@ class Feed:
         if len(self._watchers) >= WATCHERS_MAX:
             raise Fault(f"{WATCHERS_MAX} others watch already", 503)
         watcher = Watcher()
-        if self._task is None or self._task.done():
-            await self._new_items()  # what is here already is not new
+        if self._task is not None and not self._task.done():
+            self._watchers.add(watcher)
+            return watcher
+        look = self._make_look()
+        await look.begin()  # what is here already is not new
         self._watchers.add(watcher)
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._look())
+        if self._task is None or self._task.done():  # another one may have been first meanwhile
+            self._task = asyncio.create_task(self._look(look))
         return watcher
 
     def leave(self, watcher: "Watcher") -> None:
@@ -72,40 +79,85 @@ class Feed:
             with suppress(asyncio.CancelledError):
                 await self._task
 
-    async def _look(self) -> None:
+    async def _look(self, look: "Look") -> None:
         while self._watchers:
             with suppress(MillraceError, BusyError):  # the next look may succeed, and shows what this one missed
-                for item in await self._new_items():
-                    for watcher in self._watchers:
+                news = await look.news()
+                for watcher in self._watchers:
+                    watcher.dropped += news.left_out
+                    for item in news.items:
                         watcher.offer(item)
             await asyncio.sleep(LOOK_EVERY_S)
-        self._seen.clear()
 
-    async def _new_items(self) -> list[dict[str, Any]]:
-        """Return what was not there at the look before, the oldest first."""
-        found = await (self._traces() if self._signal == "traces" else self._logs())
-        new = [item for key, item in found if key not in self._seen]
-        for key, _ in found:
+
+class Look(Protocol):
+    """Looks at the arrivals of a signal, again and again."""
+
+    async def begin(self) -> None:
+        """Pass over what is there."""
+        ...
+
+    async def news(self) -> News:
+        """Return what has come since."""
+        ...
+
+
+class TraceLook:
+    """Looks at traces. One is new again when it has grown: its later spans may be what somebody waits for."""
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+        self._arrivals: TraceArrivals | None = None
+        self._untold = 0
+
+    async def begin(self) -> None:
+        """Pass over what is there."""
+        self._arrivals = await self._queries.call(self._queries.source.trace_arrivals)
+
+    async def news(self) -> News:
+        """Return what has come since."""
+        if self._arrivals is None:
+            return News([], 0)
+        arrived = await self._queries.call(self._arrivals.look)
+        self._untold += len(arrived)
+        items = await self._queries.summaries(arrived[:ITEMS_MAX])
+        left_out, self._untold = self._untold - len(items), 0
+        return News(items[::-1], left_out)
+
+
+class LogLook:
+    """Looks at log records."""
+
+    def __init__(self, queries: Queries) -> None:
+        self._queries = queries
+        self._arrivals: LogArrivals | None = None
+        self._seen: OrderedDict[str, None] = OrderedDict()
+        """Records of files that may be merged with others, and then be read once more."""
+        self._untold = 0
+        """How many have come and were neither shown nor counted as left out, because a query failed."""
+
+    async def begin(self) -> None:
+        """Pass over what is there."""
+        self._arrivals = await self._queries.call(self._queries.source.log_arrivals)
+
+    async def news(self) -> News:
+        """Return what has come since."""
+        if self._arrivals is None:
+            return News([], 0)
+        arrived, files = await self._queries.call(self._arrivals.look)
+        self._untold += arrived
+        items = []
+        for item in await find_logs(self._queries, Conditions(), ITEMS_MAX, files=files) if arrived else ():
+            key = json.dumps(item, sort_keys=True)
+            if key not in self._seen:
+                items.append(item)
             self._seen[key] = None
             self._seen.move_to_end(key)
         while len(self._seen) > _SEEN_MAX:
             self._seen.popitem(last=False)
-        return list(reversed(new))
-
-    def _recent(self, time: str) -> Conditions:
-        chosen = Conditions()
-        chosen.add(f"{time} >= (epoch_ns(now()) - {LOOK_BACK_NS})::UBIGINT")
-        return chosen
-
-    async def _traces(self) -> list[tuple[Any, dict[str, Any]]]:
-        found = await find_traces(self._queries, self._recent("start_time_unix_nano"), ITEMS_MAX)
-        items = await summaries(self._queries, found)
-        # A trace is new again when it has grown: its later spans may be what somebody waits for.
-        return [((item["trace_id"], item["spans"]), item) for item in items]
-
-    async def _logs(self) -> list[tuple[Any, dict[str, Any]]]:
-        items = await find_logs(self._queries, self._recent(LOG_TIME), ITEMS_MAX)
-        return [(json.dumps(item, sort_keys=True), item) for item in items]
+        items = items[: self._untold]
+        left_out, self._untold = self._untold - len(items), 0
+        return News(items[::-1], left_out)
 
 
 class Watcher:
@@ -149,7 +201,7 @@ class Feeds:
     """The feed of each signal."""
 
     def __init__(self, queries: Queries) -> None:
-        self._feeds = {signal: Feed(signal, queries) for signal in ("traces", "logs")}
+        self._feeds = {"traces": Feed(lambda: TraceLook(queries)), "logs": Feed(lambda: LogLook(queries))}
 
     def __getitem__(self, signal: str) -> Feed:
         return self._feeds[signal]
@@ -178,8 +230,8 @@ ENDPOINTS = (
     Endpoint(
         "/live",
         "What arrives from now on, as server-sent events: each `data` one item as in the lists of traces and logs. "
-        "An event `dropped` says how many a slow reader has missed. "
-        f"Of what arrives within a second, only the {ITEMS_MAX} youngest are shown.",
+        f"Of what arrives within a second, the {ITEMS_MAX} youngest are shown. An event `dropped` has the `count` of "
+        "what was left out since the event before it: because more arrived, or because the reader is slow.",
         _live,
         (choice("signal", "of what", ("traces", "logs"), "traces"),),
         shapes.TEXT,

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from millrace.api import shapes
@@ -19,10 +20,17 @@ _ORDERS = {"newest": "DESC", "oldest": "ASC"}
 _SEVERITY_MAX = 24
 
 
-async def find_logs(
-    queries: Queries, chosen: Conditions, limit: int, order: str = "newest", skip: int = 0
+async def find_logs(  # noqa: PLR0913 - what, how many, in which order, from where
+    queries: Queries,
+    chosen: Conditions,
+    limit: int,
+    order: str = "newest",
+    *,
+    skip: int = 0,
+    trace_id: str | None = None,
+    files: Sequence[str] | None = None,
 ) -> list[dict[str, Any]]:
-    """Return records that fulfil the conditions."""
+    """Return records that fulfil the conditions, of which one may be a trace; of all files or of some."""
     # The page is chosen by narrow columns first; what is wide is read for its rows only.
     rows = await queries.rows(
         f"""
@@ -37,6 +45,8 @@ async def find_logs(
         ORDER BY {TIME} {_ORDERS[order]}, page.service_name, trace_id, span_id, body
         """,
         chosen.parameters,
+        trace_ids=None if trace_id is None else [trace_id],
+        log_files=files,
     )
     return [_item(row) for row in rows]
 
@@ -74,7 +84,7 @@ async def _search(call: Call) -> dict[str, Any]:
     time, skip = _position(call["cursor"])
     if time is not None:
         chosen.add(f"{TIME} {'<=' if order == 'newest' else '>='} ?::UBIGINT", time)
-    items = await find_logs(call.queries, chosen, limit + 1, order, skip)
+    items = await find_logs(call.queries, chosen, limit + 1, order, skip=skip, trace_id=call["trace_id"])
     if len(items) <= limit:
         return {"items": items, "next": None}
     shown = items[:limit]

@@ -1,7 +1,7 @@
 """Queries on threads: never on the event loop, a few at once, each with a time limit, and ended when nobody waits."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
 from typing import Any, TypeVar
@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 
 from millrace.api.source import Answer, Interrupt, Row, Source
+from millrace.search import Found, Search
 
 __all__ = ["BusyError", "Queries"]
 
@@ -35,13 +36,28 @@ class Queries:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="millrace-query")
         self._pending = 0
 
-    async def rows(self, query: str, parameters: Sequence[Any] = ()) -> list[Row]:
-        """Return the rows of a query by name."""
-        return await self._interruptible(lambda running: self._sql(query, parameters, running).rows())
+    async def rows(self, query: str, parameters: Sequence[Any] = (), **only: Sequence[str] | None) -> list[Row]:
+        """Return the rows of a query by name; `trace_ids` or `log_files` say where to look, see `Source.sql`."""
+        return await self._interruptible(lambda running: self._sql(query, parameters, running, only).rows())
 
-    async def tuples(self, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    async def tuples(
+        self, query: str, parameters: Sequence[Any] = (), **only: Sequence[str] | None
+    ) -> list[tuple[Any, ...]]:
         """Return the rows of a query by position."""
-        return await self._interruptible(lambda running: self._sql(query, parameters, running).tuples())
+        return await self._interruptible(lambda running: self._sql(query, parameters, running, only).tuples())
+
+    async def find(self, search: Search) -> list[Found]:
+        """Return the traces that are wanted, best first."""
+        return await self._interruptible(
+            lambda running: self.source.find(search, timeout_s=self.timeout_s, on_start=running.begin)
+        )
+
+    async def summaries(self, found: Sequence[Found]) -> list[dict[str, Any]]:
+        """Return what each trace is, in the same order, as JSON has it."""
+        items = await self._interruptible(
+            lambda running: self.source.summaries(found, timeout_s=self.timeout_s, on_start=running.begin)
+        )
+        return [one | {"start_time_unix_nano": str(one["start_time_unix_nano"])} for one in items]
 
     async def call(self, function: Callable[..., _T], *arguments: Any) -> _T:  # noqa: ANN401 - passed on
         """Run anything else that takes its time."""
@@ -51,8 +67,12 @@ class Queries:
         """Let the threads end; nothing may be asked after this."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _sql(self, query: str, parameters: Sequence[Any], running: "_Running") -> Answer:
-        found = self.source.sql(query, list(parameters) or None, timeout_s=self.timeout_s, on_start=running.begin)
+    def _sql(
+        self, query: str, parameters: Sequence[Any], running: "_Running", only: Mapping[str, Sequence[str] | None]
+    ) -> Answer:
+        found = self.source.sql(
+            query, list(parameters) or None, timeout_s=self.timeout_s, on_start=running.begin, **only
+        )
         running.begin(_nothing)
         return found
 

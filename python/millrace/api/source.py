@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-__all__ = ["Answer", "Interrupt", "Source", "attribute_keys", "literal"]
+from millrace.search import Found, Search
+
+__all__ = ["Answer", "Interrupt", "LogArrivals", "Source", "TraceArrivals", "attribute_keys", "literal"]
 
 Row: TypeAlias = dict[str, Any]
 Interrupt: TypeAlias = Callable[[], object]
@@ -23,6 +25,22 @@ class Answer(Protocol):
         ...
 
 
+class TraceArrivals(Protocol):
+    """What has come of traces."""
+
+    def look(self) -> list[Found]:
+        """Return the traces that have got spans since the last look, those with the youngest span first."""
+        ...
+
+
+class LogArrivals(Protocol):
+    """What has come of logs."""
+
+    def look(self) -> tuple[int, list[str]]:
+        """Return how many records have come since the last look, and the files that they are in, among others."""
+        ...
+
+
 class Source(Protocol):
     """Telemetry that was kept: views `spans`, `span_events`, `span_links`, `logs`, `metric_points` and `resources`.
 
@@ -34,13 +52,15 @@ class Source(Protocol):
         """The folder of the store."""
         ...
 
-    def sql(
+    def sql(  # noqa: PLR0913 - what is asked, and within which bounds
         self,
         query: str,
         parameters: Sequence[Any] | None = None,
         *,
         timeout_s: float = 30.0,
         on_start: Callable[[Interrupt], object] | None = None,
+        trace_ids: Sequence[str] | None = None,
+        log_files: Sequence[str] | None = None,
     ) -> Answer:
         """Answer a query in DuckDB's SQL.
 
@@ -49,10 +69,32 @@ class Source(Protocol):
             parameters: The values of its question marks.
             timeout_s: How long it may take.
             on_start: Is given what ends the query, while it runs.
+            trace_ids: The query has the condition that the trace is one of these, and does not ask for metrics.
+            log_files: Only these files of logs are looked at, and nothing else.
 
         Raises:
             millrace.errors.MillraceError: It is wrong, takes too long or was interrupted.
         """
+        ...
+
+    def find(
+        self, search: Search, *, timeout_s: float = 30.0, on_start: Callable[[Interrupt], object] | None = None
+    ) -> list[Found]:
+        """Return the traces that are wanted, best first; the rest is as with `sql`."""
+        ...
+
+    def summaries(
+        self, found: Sequence[Found], *, timeout_s: float = 30.0, on_start: Callable[[Interrupt], object] | None = None
+    ) -> list[dict[str, Any]]:
+        """Return what each of these traces is, in their order: see the shape of `/api/v1/traces`; times are numbers."""
+        ...
+
+    def trace_arrivals(self) -> TraceArrivals:
+        """Return what tells of the traces that come from now on."""
+        ...
+
+    def log_arrivals(self) -> LogArrivals:
+        """Return what tells of the log records that come from now on."""
         ...
 
     def trace(self, trace_id: str) -> bytes | None:

@@ -7,20 +7,11 @@ from typing import Any
 from starlette.responses import Response
 
 from millrace import otlp
-from millrace.api import shapes
-from millrace.api.dispatch import json_response
+from millrace.api import shapes, trace_columns
 from millrace.api.endpoint import Call, Endpoint, Fault, Parameter
 from millrace.api.otlp_json import attributes_of, kind_name, spans_of
-from millrace.api.trace_problems import problems_of
 
 __all__ = ["ENDPOINTS", "id_parameter", "read_trace"]
-
-SPANS_MAX = 200_000
-"""Spans of one answer; a browser shows 100,000 without a stutter."""
-
-_SMALL_BYTES = 2 << 20
-"""A trace up to this size is read whole, by its id: quicker than any query over many files. A larger one is read by
-its columns: quicker than a hundred thousand spans as JSON."""
 
 _PART_SPANS = 256
 """A trace is cut into parts of so many spans before one of them is translated to JSON to find a span."""
@@ -54,91 +45,12 @@ async def read_trace(call: Call, trace_id: str) -> bytes:
 
 async def _columns(call: Call) -> Response:
     trace_id = call["trace_id"]
-    request = await read_trace(call, trace_id)
-    if len(request) <= _SMALL_BYTES:
-        return await call.queries.call(lambda: json_response(_columns_of(trace_id, _rows_of(request))))
-    rows = await call.queries.tuples(
-        f"""
-        SELECT span_id, parent_span_id, service_name, name, kind, start_time_unix_nano, duration_ns, status_code,
-            event_count, link_count, end_time_unix_nano
-        FROM spans WHERE trace_id = ? ORDER BY start_time_unix_nano, duration_ns DESC, span_id LIMIT {SPANS_MAX + 1}
-        """,
-        [trace_id],
-    )
-    # 100,000 spans are 5 MB of JSON: written on the thread, too, so that the event loop goes on.
-    return await call.queries.call(lambda: json_response(_columns_of(trace_id, rows)))
-
-
-def _rows_of(request: bytes) -> list[tuple[Any, ...]]:
-    """Return the spans of a request as the query would."""
-    services: dict[int, str] = {}
-    rows = []
-    for resource, _, span in spans_of(json.loads(otlp.to_json("traces", request))):
-        if id(resource) not in services:
-            named = (one["value"] for one in attributes_of(resource) if one["key"] == "service.name")
-            services[id(resource)] = str(next(named, ""))
-        start, end = int(span.get("startTimeUnixNano", 0)), int(span.get("endTimeUnixNano", 0))
-        code = span.get("status", {}).get("code", 0)
-        rows.append(
-            (
-                span.get("spanId", ""),
-                span.get("parentSpanId", ""),
-                services[id(resource)],
-                span.get("name", ""),
-                kind_name(span.get("kind", 0)),
-                start,
-                max(0, end - start),
-                next((name for name, number in _STATUS.items() if number == code), str(code)),
-                len(span.get("events", ())),
-                len(span.get("links", ())),
-                end,
-            )
-        )
-    rows.sort(key=lambda row: (row[5], -row[6], row[0]))
-    return rows
-
-
-def _columns_of(trace_id: str, rows: list[tuple[Any, ...]]) -> dict[str, Any]:
-    """Turn rows into columns: names become numbers, parents become rows, times become offsets."""
-    left_out = len(rows) - SPANS_MAX
-    columns = list(zip(*rows[:SPANS_MAX], strict=True))
-    ids, parent_ids, service, name, kind, starts, durations, status, events, links, ends = columns
-    index = {span_id: row for row, span_id in reversed(list(enumerate(ids)))}
-    parents = [index.get(parent, -1) if parent else -1 for parent in parent_ids]
-    begin = starts[0]
-    services, service_numbers = _numbered(service)
-    names, name_numbers = _numbered(name)
-    kinds, kind_numbers = _numbered(kind)
-    problems = problems_of(ids, parent_ids, parents, starts, ends)
-    if left_out > 0:
-        problems.append(f"the trace has more spans than the {SPANS_MAX:,} that are shown, the first ones")
-    return {
-        "trace_id": trace_id,
-        "start_time_unix_nano": str(begin),
-        "duration_ns": max(start + duration for start, duration in zip(starts, durations, strict=True)) - begin,
-        "services": services,
-        "names": names,
-        "kinds": kinds,
-        "spans": {
-            "span_id": ids,
-            "parent": parents,
-            "service": service_numbers,
-            "name": name_numbers,
-            "kind": kind_numbers,
-            "start_ns": [start - begin for start in starts],
-            "duration_ns": durations,
-            "status": [_STATUS.get(code, 0) for code in status],
-            "events": events,
-            "links": links,
-        },
-        "problems": problems,
-    }
-
-
-def _numbered(values: tuple[str, ...]) -> tuple[list[str], list[int]]:
-    numbers: dict[str, int] = {}
-    found = [numbers.setdefault(value, len(numbers)) for value in values]
-    return list(numbers), found
+    rows = await call.queries.tuples(trace_columns.QUERY, [trace_id], trace_ids=[trace_id])
+    if not rows[0][0]:
+        raise Fault(f"no span of trace {trace_id} is kept here", 404)
+    # 100,000 spans are 5 MB of JSON: put together on the thread, too, so that the event loop goes on.
+    content = await call.queries.call(trace_columns.as_json, trace_id, rows[0])
+    return Response(content, media_type="application/json")
 
 
 async def _span(call: Call) -> dict[str, Any]:
@@ -224,7 +136,7 @@ _INDEXES = shapes.array(shapes.COUNT)
 ENDPOINTS = (
     Endpoint(
         "/traces/{trace_id}",
-        f"A trace as columns, sorted by start; at most {SPANS_MAX:,} spans.",
+        f"A trace as columns, sorted by start; at most {trace_columns.SPANS_MAX:,} spans.",
         _columns,
         (_TRACE_ID,),
         shapes.record(

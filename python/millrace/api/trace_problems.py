@@ -1,48 +1,45 @@
 """What is wrong with a trace, in sentences: missing parents, cycles, ids given twice, clocks that disagree."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
-__all__ = ["problems_of"]
+__all__ = ["Finding", "cycles", "sentences"]
 
 _EXAMPLES = 3
 
 
-def problems_of(
-    ids: Sequence[str], parent_ids: Sequence[str], parents: Sequence[int], starts: Sequence[int], ends: Sequence[int]
-) -> list[str]:
-    """Look at the spans of a trace.
+class Finding(NamedTuple):
+    """How many spans are concerned, and some of the ids that say which."""
 
-    Args:
-        ids: Their ids.
-        parent_ids: The ids of their parents, empty for a root.
-        parents: The rows of their parents, -1 where there is none.
-        starts: When they started.
-        ends: When they ended.
-    """
-    spans = range(len(ids))
-    missing = Counter(parent_ids[at] for at in spans if parent_ids[at] and parents[at] < 0)
-    doubled = [span_id for span_id, times in Counter(ids).items() if times > 1]
-    early = [ids[at] for at in spans if parents[at] >= 0 and starts[at] < starts[parents[at]]]
-    backwards = [ids[at] for at in spans if ends[at] < starts[at]]
-    roots = sum(1 for parent in parent_ids if not parent)
-    cycle = [ids[at] for at in _in_cycles(parents)]
+    number: int
+    examples: Sequence[str]
+
+
+_WORDS = {
+    "missing": "spans whose parent is not here",
+    "doubled": "ids that occur more than once",
+    "cycle": "spans that are their own ancestors",
+    "early": "spans that start before their parent, so clocks disagree",
+    "backwards": "spans that end before they start",
+}
+
+
+def sentences(findings: Mapping[str, Finding]) -> list[str]:
+    """Say what was found, by the names above and `roots`: spans without a parent, of which a trace has one."""
     found = [
-        (sum(missing.values()), "spans whose parent is not here", list(missing)),
-        (len(doubled), "ids that occur more than once", doubled),
-        (len(cycle), "spans that are their own ancestors", cycle),
-        (len(early), "spans that start before their parent, so clocks disagree", early),
-        (len(backwards), "spans that end before they start", backwards),
-        (roots if roots > 1 else 0, "spans without a parent, so several roots", []),
+        f"{findings[name].number:,} {words}{_some(findings[name].examples)}"
+        for name, words in _WORDS.items()
+        if findings[name].number
     ]
-    return [f"{number:,} {what}{_some(which)}" for number, what, which in found if number]
+    roots = findings["roots"].number
+    return [*found, f"{roots:,} spans without a parent, so several roots"] if roots > 1 else found
 
 
-def _some(ids: list[str]) -> str:
+def _some(ids: Sequence[str]) -> str:
     return f": {', '.join(ids[:_EXAMPLES])}{', ...' if len(ids) > _EXAMPLES else ''}" if ids else ""
 
 
-def _in_cycles(parents: Sequence[int]) -> list[int]:
+def cycles(parents: Sequence[int]) -> list[int]:
     """Return the spans from which the way up comes back to themselves, each looked at once."""
     new, on_the_way, done = 0, 1, 2
     state = [new] * len(parents)

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 __all__ = [
+    "UNSET",
     "boolean",
     "choice",
     "first_set",
     "given_or_integer",
     "integer",
+    "limit",
     "names",
     "nearest",
     "number",
@@ -84,6 +86,26 @@ def given_or_integer(given: float | None, name: str, default: int) -> float:
         return given
     found = integer(name)
     return default if found is None else found
+
+
+UNSET = -1
+"""Given in code, this is no limit."""
+
+
+def limit(argument: str, given: int | None, name: str, default: int | None) -> int | None:
+    """Return a limit, `None` for none: what code has given, else the whole number of the variable, else `default`.
+
+    Raises:
+        ValueError: What was given is negative.
+    """
+    if given == UNSET:
+        return None
+    if given is None:
+        found = integer(name)
+        return default if found is None else found
+    if given < 0:
+        raise ValueError(f"{argument} is a number from 0, or UNSET for no limit, got {given}")
+    return given
 
 
 def choice(name: str, words: Iterable[str]) -> str | None:

@@ -12,25 +12,33 @@ Needs DuckDB: `pip install 'millrace[store]'`. The views that SQL sees are descr
 """
 
 import os
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
 
-from millrace._native import TraceIndex, check_store_file, read_store_file
+from millrace._native import TraceIndex, check_store_file
 from millrace.errors import StoreError
-from millrace.store.catalogue import SIGNALS, File, Signal, check_format, look, overlapping, removed
+from millrace.search import Found, Search
+from millrace.store.arrivals import LogArrivals, TraceArrivals
+from millrace.store.catalogue import SIGNALS, File, Signal, check_format, foreign, look, overlapping, removed
+from millrace.store.finding import AROUND_NS, Finder
+from millrace.store.reading import in_sequence
 from millrace.store.result import Result
-from millrace.store.search import Search, candidates, summaries
+from millrace.store.search import Sql, summaries
 from millrace.store.views import VIEWS, source
 
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["File", "Result", "Search", "Store"]
+__all__ = ["File", "Found", "Result", "Search", "Store"]
+
+_T = TypeVar("_T")
+_OnStart = Callable[[Callable[[], object]], object]
 
 _FRESH_S = 0.5
 """A look at the directory is not older than this when a query begins."""
@@ -41,8 +49,21 @@ _ATTEMPTS = 4
 """A query is begun anew when a file goes while it is being read: merged, or removed by retention."""
 _DAMAGE_S = 10.0
 """How long a query that has failed may look for the file that is to blame."""
-_TRACE_SPAN_NS = 3_600 * 10**9
-"""Spans of a trace that was found are looked for so far before and after the span that was found."""
+_TIMEOUT_S = 30.0
+_OTHER_LAYOUT = "another version of millrace or another program has written it"
+_LACKING = re.compile(r'[Cc]olumn "([^"]+)" not found')
+_WITH = re.compile(r"\s*WITH\s+(RECURSIVE\s+)?", re.IGNORECASE)
+
+
+class _Patience(NamedTuple):
+    """How long something may take, and until when."""
+
+    timeout_s: float
+    deadline: float
+
+    @classmethod
+    def of(cls, timeout_s: float) -> Self:
+        return cls(timeout_s, time.monotonic() + timeout_s)
 
 
 class Store:
@@ -153,13 +174,15 @@ class Store:
         if time.monotonic() - self._looked_at > _FRESH_S:
             self.refresh()
 
-    def sql(
+    def sql(  # noqa: PLR0913 - what is asked, and within which bounds
         self,
         query: str,
         parameters: Sequence[object] | Mapping[str, object] | None = None,
         *,
-        timeout_s: float = 30.0,
-        on_start: Callable[[Callable[[], object]], object] | None = None,
+        timeout_s: float = _TIMEOUT_S,
+        on_start: _OnStart | None = None,
+        trace_ids: Sequence[str] | None = None,
+        log_files: Sequence[str] | None = None,
     ) -> Result:
         """Answer a query over the views `spans`, `span_events`, `span_links`, `logs`, `metric_points`, `resources`.
 
@@ -168,13 +191,34 @@ class Store:
             parameters: Their values.
             timeout_s: How long it may take.
             on_start: Is given what ends the query, before it begins. Another thread may call that at any time.
+            trace_ids: Only files that may hold one of these traces are looked at, and no metrics: for queries that have
+                the same condition.
+            log_files: Only these files of logs are looked at, and nothing else.
 
         Raises:
             millrace.errors.StoreError: It is not SQL, is not a SELECT, takes too long, needs more memory than allowed
                 or answers with more than a million rows.
         """
         self._check_statement(query)
-        return self._retrying(lambda: self._run(query, parameters, timeout_s, on_start))
+        patience = _Patience.of(timeout_s)
+
+        def work() -> Result:
+            asked = query
+            if trace_ids is not None:
+                asked = _over({signal: self._holding(signal, trace_ids) for signal in ("traces", "logs")}, query)
+            elif log_files is not None:
+                asked = _over({"logs": log_files}, query)
+            return self._run(asked, parameters, patience, on_start)
+
+        return self._retrying(work)
+
+    def _holding(
+        self, signal: Literal["traces", "logs"], trace_ids: Sequence[str], files: Sequence[File] | None = None
+    ) -> list[str]:
+        """Return the files that may hold any of these traces, by their Bloom filters."""
+        index = self._log_index if signal == "logs" else self._trace_index
+        paths = [file.path for file in (self._files[signal] if files is None else files)]
+        return index.holding(signal, paths, [one.lower() for one in trace_ids])
 
     def _check_statement(self, query: str) -> None:
         import duckdb  # noqa: PLC0415 - optional, and loaded with the connection
@@ -193,13 +237,13 @@ class Store:
         self,
         query: str,
         parameters: Any,  # noqa: ANN401 - whatever DuckDB takes
-        timeout_s: float,
-        on_start: Callable[[Callable[[], object]], object] | None = None,
+        patience: _Patience,
+        on_start: _OnStart | None = None,
     ) -> Result:
         import duckdb  # noqa: PLC0415 - as above
 
         cursor = self._connection.cursor()
-        timer = threading.Timer(timeout_s, cursor.interrupt)
+        timer = threading.Timer(max(0.0, patience.deadline - time.monotonic()), cursor.interrupt)
         timer.start()
         is_interrupted = False
 
@@ -212,13 +256,16 @@ class Store:
         if on_start is not None:
             on_start(interrupt)
         try:
+            if is_interrupted:  # a search asks several times, and only the one that runs can be ended
+                raise StoreError("the query was interrupted")
             cursor.execute(query, parameters)
             rows = cursor.fetchmany(_ROWS_MAX + 1)
             described = cursor.description or []
         except duckdb.InterruptException as error:
             if is_interrupted:
                 raise StoreError("the query was interrupted") from error
-            raise StoreError(f"the query took longer than {timeout_s:g} s, which is all it may take") from error
+            message = f"the query took longer than {patience.timeout_s:g} s, which is all it may take"
+            raise StoreError(message) from error
         except duckdb.OutOfMemoryException as error:
             raise StoreError(f"the query needs more memory than it may use: {_sentence(error)}") from error
         finally:
@@ -228,7 +275,7 @@ class Store:
             raise StoreError(f"the answer has more than {_ROWS_MAX:,} rows: add LIMIT, or aggregate")
         return Result([name for name, *_ in described], [str(kind) for _, kind, *_ in described], rows)
 
-    def _retrying(self, work: Callable[[], Result]) -> Result:
+    def _retrying(self, work: Callable[[], _T]) -> _T:
         """Do it again when files went meanwhile, and without those that turn out to be damaged."""
         import duckdb  # noqa: PLC0415 - as above
 
@@ -261,12 +308,34 @@ class Store:
                 if time.monotonic() > deadline:
                     break
                 try:
+                    self._check_layout(signal, file.path)
                     check_store_file(signal, file.path)
                 except StoreError as error:
                     if Path(file.path).exists():
                         self._skipped[file.path] = str(error)
                         found = True
+            files = self._files[signal]
+            if len(files) > 0 and all(_OTHER_LAYOUT in self._skipped.get(file.path, "") for file in files):
+                message = f"{self.path} is a store of another layout: {self._skipped[files[0].path]}"
+                raise StoreError(f"{message}; use the version of millrace that wrote it")
         return found
+
+    def _check_layout(self, signal: Signal, path: str) -> None:
+        """Raise `StoreError` unless the views can be made of a file."""
+        import duckdb  # noqa: PLC0415 - as above
+
+        cursor = self._connection.cursor()
+        sources = {one: source(one, [path] if one == signal else []) for one in SIGNALS}
+        try:
+            for signals, query in VIEWS.values():
+                if signal in signals:
+                    cursor.execute(f"SELECT * FROM ({query.format(**sources)}) LIMIT 0")
+        except duckdb.Error as error:
+            lacking = _LACKING.search(str(error))
+            what = f"it lacks the column {lacking[1]}" if lacking else _sentence(error).split("\n")[0]
+            raise StoreError(f"{what}: {_OTHER_LAYOUT}") from error
+        finally:
+            cursor.close()
 
     def trace(self, trace_id: str) -> bytes | None:
         """Return all spans of a trace as an OTLP request, exactly as they came; `None` if there are none.
@@ -277,14 +346,16 @@ class Store:
         return self._find(self._trace_index, "traces", trace_id)
 
     def requests(self, signal: Signal) -> Iterator[bytes]:
-        """Yield everything of a signal as OTLP requests, exactly as it came, file by file.
+        """Return everything of a signal as OTLP requests, exactly as it came, file by file.
+
+        What is there when it begins is yielded once, also where files are merged or removed by retention meanwhile.
 
         Raises:
-            millrace.errors.StoreError: A file is damaged, or was merged into another one meanwhile; ask again then.
+            millrace.errors.StoreError: A file is damaged; or files that were merged before all of them had been read
+                could not be told apart any more.
         """
-        self._refresh_if_old()
-        for path in self._paths(signal):
-            yield from read_store_file(signal, path)
+        self.refresh()
+        return in_sequence(self.path, signal, set(self._skipped))
 
     def trace_logs(self, trace_id: str) -> bytes | None:
         """Return all log records of a trace as an OTLP request, exactly as they came; `None` if there are none."""
@@ -302,42 +373,87 @@ class Store:
             self.refresh()  # files went meanwhile: merged, most likely, into one that is there now
         return request
 
-    def search(self, search: Search | None = None, *, timeout_s: float = 30.0) -> list[dict[str, Any]]:
-        """Return summaries of the traces that are wanted, best first.
+    def find(
+        self, search: Search | None = None, *, timeout_s: float = _TIMEOUT_S, on_start: _OnStart | None = None
+    ) -> list[Found]:
+        """Return the traces that are wanted, best first.
 
-        Each has `trace_id`, `service` and `name` of its root, `start_time_unix_nano`, `duration_ns`, `spans`, `errors`
-        and `services`, a list of `name`, `spans` and `errors`. Of a trace that lasts longer than an hour, only the
-        spans within an hour of those that were searched for are counted.
+        Args:
+            search: What is wanted; everything unless given.
+            timeout_s: How long it may take.
+            on_start: Is given what ends each of its queries, before it begins.
 
         Raises:
             millrace.errors.StoreError: It takes too long, or needs more memory than allowed.
         """
-        search = search or Search()
+        patience = _Patience.of(timeout_s)
 
-        def find() -> Result:
-            paths = self._paths("traces", search.start, search.end)
-            spans = source("traces", paths)
-            return self._run(*candidates(search, spans), timeout_s)
+        def run(sql: Sql) -> list[tuple[Any, ...]]:
+            return self._run(sql.text, sql.values, patience, on_start).tuples()
 
-        found = self._retrying(find).tuples()
+        def holding(files: Sequence[File], trace_ids: Sequence[str]) -> list[str]:
+            return self._holding("traces", trace_ids, files)
+
+        return self._retrying(lambda: Finder(search or Search(), self._files["traces"], run, holding).find())
+
+    def summaries(
+        self, found: Sequence[Found], *, timeout_s: float = _TIMEOUT_S, on_start: _OnStart | None = None
+    ) -> list[dict[str, Any]]:
+        """Return what each of these traces is, in their order.
+
+        Each has `trace_id`, `service` and `name` of its root, `start_time_unix_nano`, `duration_ns`, `spans`, `errors`
+        and `services`, a list of `name`, `spans` and `errors`. Of a trace that lasts longer than an hour, only the
+        files with spans within an hour of those that were found are looked at.
+        """
         if not found:
             return []
-        first = min(row[1] for row in found) - _TRACE_SPAN_NS
-        last = max(row[2] for row in found) + _TRACE_SPAN_NS
-        ids = [row[0] for row in found]
+        first = max(0, min(one.first for one in found) - AROUND_NS)
+        last = max(one.last for one in found) + AROUND_NS
+        ids = [one.trace_id for one in found]
+        patience = _Patience.of(timeout_s)
 
-        def summarise() -> Result:
-            return self._run(*summaries(ids, source("traces", self._paths("traces", first, last))), timeout_s)
+        def work() -> Result:
+            paths = self._holding("traces", ids, overlapping(self._files["traces"], first, last))
+            return self._run(*summaries(ids, paths), patience, on_start)
 
-        by_id = {row[0]: row for row in self._retrying(summarise).tuples()}
+        by_id = {row[0]: row for row in self._retrying(work).tuples()}
         return [_summary(by_id[trace_id]) for trace_id in ids if trace_id in by_id]
+
+    def search(self, search: Search | None = None, *, timeout_s: float = _TIMEOUT_S) -> list[dict[str, Any]]:
+        """Return summaries, as :meth:`summaries` does, of the traces that are wanted, best first.
+
+        Raises:
+            millrace.errors.StoreError: It takes too long, or needs more memory than allowed.
+        """
+        return self.summaries(self.find(search, timeout_s=timeout_s), timeout_s=timeout_s)
+
+    def trace_arrivals(self) -> TraceArrivals:
+        """Return what tells of the traces that come from now on."""
+
+        def listing() -> list[File]:
+            self.refresh()
+            return self._files["traces"]
+
+        def run(sql: Sql) -> list[tuple[Any, ...]]:
+            return self._run(sql.text, sql.values, _Patience.of(_TIMEOUT_S)).tuples()
+
+        return TraceArrivals(listing, run, self._retrying)
+
+    def log_arrivals(self) -> LogArrivals:
+        """Return what tells of the log records that come from now on."""
+
+        def listing() -> list[File]:
+            self.refresh()
+            return self._files["logs"]
+
+        return LogArrivals(listing)
 
     def stats(self) -> dict[str, Any]:
         """Return what the store holds.
 
         `signals` has `rows`, `files`, `bytes`, `oldest_unix_nano` and `newest_unix_nano` of each signal; `files`,
         `bytes`, `oldest_unix_nano` and `newest_unix_nano` are of all; `removed` is what retention has removed so far,
-        exactly; `skipped` names the files that cannot be read, with the reason.
+        exactly; `skipped` names the Parquet files that cannot be read or are not of the store, with the reason.
         """
         self._refresh_if_old()
         signals: dict[str, dict[str, Any]] = {}
@@ -360,8 +476,18 @@ class Store:
             "oldest_unix_nano": min(oldest, default=None),
             "newest_unix_nano": max(newest, default=None),
             "removed": removed(self.path),
-            "skipped": {path: reason for path, reason in self._skipped.items() if Path(path).exists()},
+            "skipped": foreign(self.path)
+            | {path: reason for path, reason in self._skipped.items() if Path(path).exists()},
         }
+
+
+def _over(paths: Mapping[Signal, Sequence[str]], query: str) -> str:
+    """Return a query that sees only these files."""
+    sources = {signal: source(signal, paths.get(signal, ())) for signal in SIGNALS}
+    views = ", ".join(f"{name} AS NOT MATERIALIZED ({made.format(**sources)})" for name, (_, made) in VIEWS.items())
+    if begin := _WITH.match(query):  # its own come after ours, which they ask
+        return f"WITH {begin[1] or ''}{views}, {query[begin.end() :]}"
+    return f"WITH {views} {query}"
 
 
 def _connect(path: Path, memory_limit: str, threads: int | None) -> "duckdb.DuckDBPyConnection":

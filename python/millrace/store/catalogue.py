@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from millrace.errors import StoreError
 
-__all__ = ["FORMAT", "SIGNALS", "File", "Signal", "check_format", "look", "overlapping", "removed"]
+__all__ = ["FORMAT", "SIGNALS", "File", "Signal", "check_format", "foreign", "look", "overlapping", "removed"]
 
 Signal: TypeAlias = Literal["traces", "logs", "metrics"]
 SIGNALS: tuple[Signal, ...] = ("traces", "logs", "metrics")
@@ -20,6 +20,7 @@ SIGNALS: tuple[Signal, ...] = ("traces", "logs", "metrics")
 FORMAT = "millrace store 1"
 
 _SUFFIX = ".parquet"
+_UNFINISHED = ".unfinished-"
 _NUMBERS = 5
 
 
@@ -67,6 +68,21 @@ def look(path: Path, signal: Signal) -> list[File]:
         if not kept or file.to_number > kept[-1].to_number:  # else it is a part of that one
             kept.append(file)
     return kept
+
+
+def foreign(path: Path) -> dict[str, str]:
+    """Return the Parquet files beside those of the store, with the reason why none of them is looked at."""
+    reason = "its name is not one that a store gives: FIRST-LAST-ROWS-FROM-TO.parquet, each a number"
+    found: dict[str, str] = {}
+    for signal in SIGNALS:
+        folder = path / signal
+        names = os.listdir(folder) if folder.is_dir() else []  # noqa: PTH208 - as above
+        found |= {
+            f"{folder}/{name}": reason
+            for name in sorted(names)
+            if name.endswith(_SUFFIX) and not name.startswith(_UNFINISHED) and _parse(folder, name) is None
+        }
+    return found
 
 
 def _parse(folder: Path, name: str) -> File | None:

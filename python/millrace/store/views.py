@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from millrace.store.catalogue import Signal
 
-__all__ = ["COLUMNS", "VIEWS", "source"]
+__all__ = ["COLUMNS", "VIEWS", "literal", "source"]
 
 _TIME = "make_timestamp_ns(CAST(least({0}, 9223372036854775807) AS BIGINT))"
 
@@ -183,11 +183,12 @@ VIEWS: Mapping[str, tuple[tuple[Signal, ...], str]] = {
 def source(signal: Signal, paths: Sequence[str]) -> str:
     """Return what stands after FROM for these files: a table without rows where there are none."""
     if paths:
-        listed = ", ".join(_quoted(path) for path in paths)
+        listed = ", ".join(literal(path) for path in paths)
         return f"read_parquet([{listed}])"
     columns = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in COLUMNS[signal].items())
     return f"(SELECT {columns} WHERE false)"
 
 
-def _quoted(text: str) -> str:
+def literal(text: str) -> str:
+    """Return `text` as a literal of SQL: paths, and keys of a Variant, whose column DuckDB finds when it plans."""
     return "'" + text.replace("'", "''") + "'"

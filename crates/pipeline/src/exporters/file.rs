@@ -1,4 +1,4 @@
-//! The `file` exporter: requests as JSON lines or length-delimited protobuf, whole or not at all.
+//! The `file` exporter: requests as JSON lines or length-delimited protobuf or tracezip, whole or not at all.
 //!
 //! A thread of its own converts, compresses and writes, so that a slow disk delays nobody but the clients of
 //! this file. While it writes, batches wait (within the process's byte budget), and the next write takes them
@@ -6,7 +6,8 @@
 //! or, without `fsync`, when the system has them. Nothing ever waits in this process for `flush_interval`.
 //!
 //! With compression, each write is one whole gzip member or zstd frame: files of such are valid at every moment, and a
-//! crash cannot spoil what comes after it. With `rotation`, a write that the file has no room for begins a new one.
+//! crash cannot spoil what comes after it. With `otz1`, each request is a frame, and each file begins a session of its own.
+//! With `rotation`, a write that the file has no room for begins a new one.
 use std::collections::VecDeque;
 use std::fs::{File, OpenOptions};
 use std::future::Future;
@@ -17,7 +18,6 @@ use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
@@ -26,10 +26,11 @@ use super::parcel::Part;
 use crate::batch::Batch;
 use crate::component::{Ack, Consumer, Reason, Refusal};
 use crate::config::{FileExporter as Settings, StartError};
-use crate::net::compression::{Coding, compress};
 
+mod encoding;
 mod rotation;
 
+use encoding::Encoding;
 use rotation::Rotation;
 
 /// Telemetry is private to whoever runs the gateway.
@@ -63,8 +64,7 @@ struct Writer {
     context: Context,
     file: File,
     rotation: Option<Rotation>,
-    json: bool,
-    coding: Coding,
+    encoding: Encoding,
     fsync: bool,
     /// Where the last whole write ended; `None` where the destination has no length, such as a pipe.
     length: Option<u64>,
@@ -197,15 +197,7 @@ fn run(shared: &Shared, mut writer: Writer) {
 
 impl Writer {
     fn open(setting: &str, settings: &Settings, context: Context) -> Result<Self, StartError> {
-        let json = match settings.format.as_str() {
-            "json" => true,
-            "proto" => false,
-            other => {
-                let problem = format!("expected \"json\" or \"proto\", got {other:?}");
-                return Err(StartError::of(&format!("{setting}.format"), problem));
-            }
-        };
-        let coding = super::coding(setting, &settings.compression)?;
+        let encoding = Encoding::of(setting, settings)?;
         let unusable = |error: io::Error| {
             let problem = format!(
                 "the file {:?} cannot be opened for writing: {error}",
@@ -227,8 +219,7 @@ impl Writer {
             context,
             file,
             rotation: rotation.transpose().map_err(unusable)?,
-            json,
-            coding,
+            encoding,
             fsync: settings.fsync,
             length,
             buffer: Vec::new(),
@@ -239,27 +230,15 @@ impl Writer {
     fn write(&mut self, parts: &[Part]) -> io::Result<()> {
         self.buffer.clear();
         self.buffer.shrink_to(4 * TOGETHER_BYTES_MAX);
-        for part in parts {
-            if self.json {
-                let text =
-                    millrace_wire::json_from_request(part.signal, &part.payload.to_contiguous());
-                self.buffer.extend_from_slice(&text);
-                self.buffer.push(b'\n');
-            } else {
-                let length = u32::try_from(part.payload.len()).map_err(io::Error::other)?;
-                self.buffer.extend_from_slice(&length.to_be_bytes());
-                part.payload
-                    .chunks()
-                    .iter()
-                    .for_each(|chunk| self.buffer.extend_from_slice(chunk));
-            }
+        self.encoding.append(parts, &mut self.buffer)?;
+        let room = self.make_room();
+        // What a frame refers to stands in the same file, or nowhere if this one is not written.
+        let is_to_begin_anew = !matches!(room, Ok(false)) && self.encoding.begin_anew();
+        room.map_err(|error| explained("it cannot be rotated", &error))?;
+        if is_to_begin_anew {
+            self.buffer.clear();
+            self.encoding.append(parts, &mut self.buffer)?;
         }
-        if self.coding != Coding::Identity {
-            let plain = Bytes::from(std::mem::take(&mut self.buffer));
-            self.buffer = compress(self.coding, None, &[plain]).map_err(io::Error::other)?;
-        }
-        self.make_room()
-            .map_err(|error| explained("it cannot be rotated", &error))?;
         let mut outcome = self.file.write_all(&self.buffer);
         if self.fsync && self.length.is_some() {
             let sync = || self.file.sync_data();
@@ -267,22 +246,24 @@ impl Writer {
                 outcome.and_then(|()| sync().map_err(|error| explained("fsync failed", &error)));
         }
         if let Some(length) = &mut self.length {
-            match &outcome {
-                Ok(()) => *length += self.buffer.len() as u64,
+            if outcome.is_ok() {
+                *length += self.buffer.len() as u64;
+            } else {
                 // A disk that is full takes a part of a write: half a line would spoil the next one.
-                Err(_) => self.file.set_len(*length)?,
+                self.encoding.begin_anew();
+                self.file.set_len(*length)?;
             }
         }
         outcome
     }
 
-    /// Begins a new file when the rest of this one is too short for the buffer.
-    fn make_room(&mut self) -> io::Result<()> {
+    /// Begins a new file when the rest of this one is too short for the buffer, and tells whether it did.
+    fn make_room(&mut self) -> io::Result<bool> {
         let (Some(rotation), Some(length)) = (&self.rotation, self.length) else {
-            return Ok(());
+            return Ok(false);
         };
         if !rotation.is_full(length, self.buffer.len()) {
-            return Ok(());
+            return Ok(false);
         }
         let now = SystemTime::now();
         rotation.put_away(now)?;
@@ -295,7 +276,7 @@ impl Writer {
             let message = format!("old files of the rotation cannot be removed: {error}");
             self.context.log.error(&self.context.id, &message);
         }
-        Ok(())
+        Ok(true)
     }
 }
 

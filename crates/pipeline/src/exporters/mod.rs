@@ -18,6 +18,7 @@ mod nop;
 mod otlp_grpc;
 mod otlp_http;
 mod otz;
+mod otz_stream;
 mod parcel;
 pub mod sender;
 mod store;

@@ -1,4 +1,4 @@
-//! The `otlp` exporter: unary gRPC calls, all on one HTTP/2 connection.
+//! The `otlp` exporter: gRPC calls, all on one HTTP/2 connection; unary ones, or the streams of `otz1` sessions.
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,13 +7,14 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use millrace_wire::{PartialSuccess, Signal, Status};
 
 use super::Context;
+use super::otz_stream::Streams;
 use super::sender::Sender;
 use super::transport::{Failure, Transport, remark};
 use crate::batch::Payload;
 use crate::component::Reason;
 use crate::config::{OtlpGrpcExporter, StartError};
 use crate::net::compression::{Coding, compress, decompress};
-use crate::net::grpc::{self, Code, PREFIX_BYTES};
+use crate::net::grpc::{self, Code, PREFIX_BYTES, SESSIONS_PATH};
 use crate::net::http::{
     Answer, BodyError, Client, Limits, NoAnswer, Rope, Target, Versions, request_headers,
 };
@@ -26,6 +27,8 @@ pub(crate) struct OtlpGrpc {
     urls: [Uri; 4],
     headers: HeaderMap,
     coding: Coding,
+    /// Sessions, where the destination may be one of our own.
+    streams: Option<Streams>,
     level: Option<i32>,
     response_bytes_max: usize,
 }
@@ -60,6 +63,9 @@ impl OtlpGrpc {
         if coding != Coding::Identity {
             headers.insert("grpc-encoding", HeaderValue::from_static(coding.name()));
         }
+        let is_otz1 = sending.compression == "otz1";
+        let streams =
+            is_otz1.then(|| Streams::new(target.with_path(SESSIONS_PATH), headers.clone()));
         let mut urls = [const { None }; 4];
         for (url, signal) in urls.iter_mut().zip(Signal::ALL) {
             *url = Some(target.with_path(signal.grpc_path()));
@@ -75,18 +81,19 @@ impl OtlpGrpc {
             urls: urls.map(Option::unwrap_or_default),
             headers,
             coding,
+            streams,
             level: sending.compression_level,
             response_bytes_max: sending.max_response_bytes,
         })
     }
 
-    fn body(&self, request: &Payload) -> Result<Rope, Failure> {
+    fn body(&self, request: &Payload, coding: Coding) -> Result<Rope, Failure> {
         let mut chunks = Vec::with_capacity(request.chunks().len() + 1);
         chunks.push(Bytes::new());
-        if self.coding == Coding::Identity {
+        if coding == Coding::Identity {
             chunks.extend_from_slice(request.chunks());
         } else {
-            let body = compress(self.coding, self.level, request.chunks())
+            let body = compress(coding, self.level, request.chunks())
                 .map_err(|error| Failure::again(error.to_string()))?;
             chunks.push(Bytes::from(body));
         }
@@ -94,11 +101,50 @@ impl OtlpGrpc {
         let length = u32::try_from(length).map_err(|_| Failure::TooLarge {
             message: format!("{length} bytes are more than a gRPC message can have"),
         })?;
-        let prefix = grpc::prefix(self.coding != Coding::Identity, length);
+        let prefix = grpc::prefix(coding != Coding::Identity, length);
         if let Some(first) = chunks.first_mut() {
             *first = Bytes::copy_from_slice(&prefix);
         }
         Ok(Rope::new(chunks))
+    }
+
+    async fn call(
+        &self,
+        signal: Signal,
+        request: &Payload,
+        coding: Coding,
+    ) -> Result<Answer, Failure> {
+        let mut call = Request::new(self.body(request, coding)?);
+        *call.method_mut() = Method::POST;
+        *call.version_mut() = http::Version::HTTP_2;
+        if let Some(url) = self.urls.get(signal as usize) {
+            *call.uri_mut() = url.clone();
+        }
+        *call.headers_mut() = self.headers.clone();
+        if coding != self.coding {
+            let name = HeaderValue::from_static(coding.name());
+            call.headers_mut().insert("grpc-encoding", name);
+        }
+        self.client
+            .exchange(call)
+            .await
+            .map_err(|NoAnswer(problem)| Failure::again(problem))
+    }
+
+    /// Sends the request by itself; where it could be a frame, as gzip until the destination says that it reads zstd.
+    async fn send_alone(&self, signal: Signal, request: &Payload) -> Result<Answer, Failure> {
+        let Some(streams) = &self.streams else {
+            return self.call(signal, request, self.coding).await;
+        };
+        // There are servers that take a call with an unknown coding for one that is broken, and gzip every one reads.
+        let coding = if streams.reads_zstd() {
+            Coding::Zstd
+        } else {
+            Coding::Gzip
+        };
+        let answer = self.call(signal, request, coding).await?;
+        streams.hear(&answer.headers);
+        Ok(answer)
     }
 }
 
@@ -108,18 +154,14 @@ impl Transport for OtlpGrpc {
         signal: Signal,
         request: &Payload,
     ) -> Result<Option<PartialSuccess>, Failure> {
-        let mut call = Request::new(self.body(request)?);
-        *call.method_mut() = Method::POST;
-        *call.version_mut() = http::Version::HTTP_2;
-        if let Some(url) = self.urls.get(signal as usize) {
-            *call.uri_mut() = url.clone();
+        if let Some(streams) = &self.streams {
+            let whole = request.to_contiguous();
+            let outcome = streams.send(&self.client, signal, &whole).await;
+            if let Some(outcome) = outcome {
+                return outcome;
+            }
         }
-        *call.headers_mut() = self.headers.clone();
-        let answer = self
-            .client
-            .exchange(call)
-            .await
-            .map_err(|NoAnswer(problem)| Failure::again(problem))?;
+        let answer = self.send_alone(signal, request).await?;
         match status_of(&answer)? {
             status if status.code == Code::Ok as i32 => {
                 taken(signal, &answer, self.response_bytes_max)
@@ -130,7 +172,7 @@ impl Transport for OtlpGrpc {
 }
 
 /// The status of the call: in the trailers, or in the headers where there is no message.
-fn status_of(answer: &Answer) -> Result<Status, Failure> {
+pub(super) fn status_of(answer: &Answer) -> Result<Status, Failure> {
     let found = answer
         .trailers
         .as_ref()
@@ -209,7 +251,7 @@ fn taken(signal: Signal, answer: &Answer, limit: usize) -> Result<Option<Partial
 }
 
 /// What a status other than OK means, by the table of OTLP/gRPC (X1).
-fn refused(status: &Status) -> Failure {
+pub(super) fn refused(status: &Status) -> Failure {
     let code = Code::from_number(status.code);
     let words = remark(&status.message);
     let message = format!(

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use millrace_wire::{PartialSuccess, Signal, Status};
 
 use super::Context;
-use super::otz::{Frame, Otz};
+use super::otz::{Asked, Frame, Otz, SESSIONS_TRIED};
 use super::sender::Sender;
 use super::transport::{Failure, Transport, remark};
 use crate::batch::Payload;
@@ -21,8 +21,6 @@ use crate::receivers::sessions::{LIMITS_HEADER, OTZ1};
 use crate::retry::{Verdict, http_verdict, parse_retry_after};
 
 const PROTOBUF: HeaderValue = HeaderValue::from_static("application/x-protobuf");
-/// Sessions that are begun for one request before it travels by itself.
-const SESSIONS_TRIED: usize = 3;
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// OTLP over HTTP to one destination.
@@ -169,8 +167,13 @@ impl OtlpHttp {
             let answer = self.post(signal, body, headers).await?;
             otz.hear(&answer.headers);
             let status = answer.status.as_u16();
-            if Otz::is_reset(status, &answer.headers) {
-                continue;
+            match Asked::of(&answer.headers).filter(|_| status == 409) {
+                Some(Asked::NewSession) => continue,
+                Some(Asked::NoSession) => {
+                    otz.has_no_room();
+                    return Ok(None);
+                }
+                None => {}
             }
             if otz.settle(frame, &answer.headers) || !matches!(status, 400 | 409 | 415) {
                 return Ok(Some(answer));
@@ -185,7 +188,7 @@ impl OtlpHttp {
     fn frame_headers(&self, frame: &Frame) -> HeaderMap {
         let mut headers = self.headers.clone();
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(OTZ1));
-        if let Some(limits) = frame.limits()
+        if let Some(limits) = frame.limits_header()
             && let Ok(limits) = HeaderValue::from_str(&limits)
         {
             headers.insert(LIMITS_HEADER, limits);

@@ -10,6 +10,9 @@ use millrace_wire::Status;
 /// Bytes before each message: the compressed flag and the length, 4 bytes big-endian.
 pub const PREFIX_BYTES: usize = 5;
 
+/// The service for frames of `otz1` sessions, one session in each call.
+pub const SESSIONS_PATH: &str = "/millrace.tracezip.v1.Sessions/Exchange";
+
 /// `-bin` metadata is written without padding and read either way, as the protocol asks.
 const BINARY: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,

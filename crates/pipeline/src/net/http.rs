@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::{HttpConnector, capture_connection};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::pki_types::ServerName;
+use tokio::sync::mpsc;
 
 use super::connector::Connector;
 use super::proxy::Proxies;
@@ -53,6 +54,8 @@ const HTTP_2: &[&[u8]] = &[b"h2"];
 pub struct Rope {
     chunks: std::vec::IntoIter<Bytes>,
     left: usize,
+    /// Pieces to come, where the body does not end with the ones that are there.
+    more: Option<mpsc::Receiver<Bytes>>,
 }
 
 impl Rope {
@@ -69,6 +72,16 @@ impl Rope {
         Self {
             chunks: chunks.into_iter(),
             left,
+            more: None,
+        }
+    }
+
+    /// A body of the pieces that will come here, until the sender is dropped.
+    pub(super) fn fed(more: mpsc::Receiver<Bytes>) -> Self {
+        Self {
+            chunks: Vec::new().into_iter(),
+            left: 0,
+            more: Some(more),
         }
     }
 }
@@ -79,8 +92,12 @@ impl Body for Rope {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(more) = &mut self.more {
+            let piece = ready!(more.poll_recv(context));
+            return Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))));
+        }
         Poll::Ready(self.chunks.next().map(|chunk| {
             self.left -= chunk.len();
             Ok(Frame::data(chunk))
@@ -88,10 +105,13 @@ impl Body for Rope {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.left == 0
+        self.left == 0 && self.more.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
+        if self.more.is_some() {
+            return SizeHint::default();
+        }
         SizeHint::with_exact(self.left as u64)
     }
 }
@@ -207,9 +227,9 @@ pub struct Limits {
 /// A pool of connections to one destination.
 #[derive(Clone, Debug)]
 pub struct Client {
-    pool: Pool<Connector, Rope>,
-    proxies: Arc<Proxies>,
-    limits: Limits,
+    pub(super) pool: Pool<Connector, Rope>,
+    pub(super) proxies: Arc<Proxies>,
+    pub(super) limits: Limits,
 }
 
 /// A whole answer, or as much of it as there is.
@@ -350,7 +370,7 @@ async fn read(
 }
 
 /// An error with its causes, which is where hyper says what really happened.
-fn chain(error: &dyn std::error::Error) -> String {
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -388,7 +408,7 @@ const QUESTIONS: [(&str, &str); 5] = [
     ),
 ];
 
-fn explained(error: String) -> String {
+pub(super) fn explained(error: String) -> String {
     let question = QUESTIONS.iter().find(|(sign, _)| error.contains(sign));
     match question {
         Some((_, question)) => format!("{error} ({question})"),

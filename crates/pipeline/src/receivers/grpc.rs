@@ -9,6 +9,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::intake::{Intake, Limits, ReadError, Verdict};
 use super::reply::Reply;
+use super::sessions::{LIMITS_HEADER, is_ours, offer};
 use crate::component::{Reason, Refusal};
 use crate::net::compression::Coding;
 use crate::net::grpc::{self, Code, PREFIX_BYTES};
@@ -31,10 +32,16 @@ pub(crate) async fn answer(
     limits: &Limits,
     request: Request<Incoming>,
 ) -> Response<Reply> {
-    match call(intake, limits, request).await {
+    let is_ours = is_ours(request.headers());
+    let mut response = match call(intake, limits, request).await {
         Ok((signal, partial)) => success(signal, partial.as_ref()),
         Err(status) => failure(&status),
+    };
+    if is_ours {
+        // So an exporter of ours learns that there is the service for frames of `otz1`.
+        response.headers_mut().insert(LIMITS_HEADER, offer());
     }
+    response
 }
 
 async fn call(
@@ -136,7 +143,7 @@ fn failure(status: &Status) -> Response<Reply> {
     response
 }
 
-fn respond(reply: Reply) -> Response<Reply> {
+pub(super) fn respond(reply: Reply) -> Response<Reply> {
     let mut response = Response::new(reply);
     let headers = response.headers_mut();
     headers.insert(
@@ -150,7 +157,7 @@ fn respond(reply: Reply) -> Response<Reply> {
     response
 }
 
-fn status(code: Code, message: impl Into<String>) -> Status {
+pub(super) fn status(code: Code, message: impl Into<String>) -> Status {
     Status {
         code: code as i32,
         message: message.into(),
@@ -159,14 +166,14 @@ fn status(code: Code, message: impl Into<String>) -> Status {
     }
 }
 
-fn bad_data(problem: String) -> Status {
+pub(super) fn bad_data(problem: String) -> Status {
     Status {
         bad_request: Some(problem.clone()),
         ..status(Code::InvalidArgument, problem)
     }
 }
 
-fn refused(refusal: Refusal) -> Status {
+pub(super) fn refused(refusal: Refusal) -> Status {
     match (refusal.retryable, refusal.reason) {
         (false, _) => status(Code::InvalidArgument, refusal.message),
         (true, Reason::DeadlineExceeded) => status(Code::DeadlineExceeded, refusal.message),

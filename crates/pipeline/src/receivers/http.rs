@@ -1,19 +1,18 @@
 //! OTLP/HTTP: method, path and encodings in; the matching response or a `google.rpc.Status` out.
 use http::header::{
-    ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER, USER_AGENT,
+    ACCEPT_ENCODING, ALLOW, CONNECTION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
-use millrace_tracezip::Limits as OtzLimits;
 use millrace_wire::{PartialSuccess, Signal, Status};
 
+use super::frames::Unbuilt;
 use super::intake::{Intake, Limits, ReadError, Verdict};
 use super::reply::Reply;
-use super::sessions::{ACK_HEADER, LIMITS_HEADER, OTZ1, RESET_HEADER, Reset};
+use super::sessions::{ACK_HEADER, LIMITS_HEADER, OTZ1, RESET_HEADER, Reset, is_ours, offer};
 use crate::component::{Reason, Refusal};
 use crate::config::SignalMap;
 use crate::net::compression::Coding;
-use crate::net::http::AGENT_NAME;
 
 /// How long a client that was turned away for want of memory should wait (H8).
 const OVERLOAD_RETRY_S: u64 = 1;
@@ -82,9 +81,7 @@ pub(crate) async fn answer(
     let headers = response.headers_mut();
     if is_ours {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static(CODINGS));
-        if let Ok(limits) = HeaderValue::from_str(&OtzLimits::default().to_text()) {
-            headers.insert(LIMITS_HEADER, limits);
-        }
+        headers.insert(LIMITS_HEADER, offer());
     }
     if let Some(sequence) = ack {
         headers.insert(ACK_HEADER, HeaderValue::from(sequence));
@@ -94,15 +91,6 @@ pub(crate) async fn answer(
 
 /// What a client of our own is offered; others are not told of a coding that they do not know.
 const CODINGS: &str = "otz1, zstd, gzip";
-
-fn is_ours(headers: &HeaderMap) -> bool {
-    let agent = headers.get(USER_AGENT).map(HeaderValue::as_bytes);
-    agent.is_some_and(|agent| {
-        agent
-            .windows(AGENT_NAME.len())
-            .any(|part| part == AGENT_NAME.as_bytes())
-    })
-}
 
 async fn receive(
     intake: &Intake,
@@ -146,20 +134,9 @@ async fn receive(
         BodyCoding::Alone(coding) => visit.note(intake.decompress(plain, coding, limits))?,
         BodyCoding::Otz1 => {
             let otz_limits = otz_limits.as_ref().and_then(|limits| limits.to_str().ok());
-            let rebuilt = plain
-                .translate(|frame| {
-                    let (request, sequence) =
-                        intake
-                            .sessions
-                            .rebuild(frame, otz_limits, limits.request_bytes)?;
-                    *ack = Some(sequence);
-                    Ok(request)
-                })
-                .map_err(|reset: Reset| {
-                    visit.is_reset();
-                    Failure::from(reset)
-                })?;
-            visit.note(rebuilt)?
+            let (request, sequence) = intake.rebuild(&mut visit, plain, otz_limits, limits)?;
+            *ack = Some(sequence);
+            request
         }
     };
     if encoding == Encoding::Json {
@@ -294,18 +271,15 @@ impl Failure {
     }
 }
 
-impl From<Reset> for Failure {
-    fn from(reset: Reset) -> Self {
+impl From<Unbuilt> for Failure {
+    fn from(unbuilt: Unbuilt) -> Self {
+        let reset = match unbuilt {
+            Unbuilt::Reset(reset) => reset,
+            Unbuilt::Read(error) => return error.into(),
+        };
         Self {
             reset: Some(reset),
-            ..Self::new(
-                StatusCode::CONFLICT,
-                10,
-                format!(
-                    "the frame could not be rebuilt here ({}); begin a new session and send the request again",
-                    reset.name()
-                ),
-            )
+            ..Self::new(StatusCode::CONFLICT, 10, reset.sentence())
         }
     }
 }

@@ -10,7 +10,7 @@ use millrace_wire::{PartialSuccess, Signal};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::sessions::Sessions;
+use super::sessions::{Reset, Sessions};
 use crate::batch::{Batch, Payload};
 use crate::budget::{Budget, Exhausted, Reservation};
 use crate::component::{Ack, Consumer, Reason, Refusal};
@@ -48,7 +48,7 @@ pub(crate) struct Intake {
     pub(crate) budget: Budget,
     /// Requests that are read or answered at once.
     pub(crate) places: Arc<Semaphore>,
-    /// The `otz1` sessions of the receiver.
+    /// The `otz1` sessions of the gateway.
     pub(crate) sessions: Arc<Sessions>,
 }
 
@@ -134,6 +134,13 @@ impl Plain {
         self.frame.as_deref().unwrap_or(&self.bytes)
     }
 
+    /// Sets aside what is missing to so many bytes, before they are made.
+    pub(super) fn grow_to(&mut self, bytes: usize) -> Result<(), ReadError> {
+        self.reservation
+            .grow_to(bytes)
+            .map_err(|Exhausted| ReadError::Overload)
+    }
+
     /// Replaces the request by a translation of it, which takes over the memory set aside.
     pub(crate) fn translate<E>(
         self,
@@ -181,13 +188,13 @@ impl Intake {
         limits.request_bytes.min(self.budget.limit())
     }
 
-    /// Waits for memory before a byte of the body is read.
-    async fn admit(
+    /// Waits for memory before a byte of the body is read: where it is read to.
+    pub(super) async fn admit(
         &self,
         declared: Option<usize>,
         coding: Coding,
         limits: &Limits,
-    ) -> Result<Reservation, ReadError> {
+    ) -> Result<Plain, ReadError> {
         let largest = self.largest(limits);
         if declared.is_some_and(|length| length > largest) {
             return Err(ReadError::TooLarge(largest));
@@ -198,10 +205,14 @@ impl Intake {
         } else {
             expected.saturating_mul(USUAL_EXPANSION)
         };
-        self.budget
+        let reserved = self
+            .budget
             .reserve(expected.min(largest), limits.admission)
-            .await
-            .map_err(|Exhausted| ReadError::Overload)
+            .await;
+        match reserved {
+            Ok(reservation) => Ok(Plain::of(reservation, Vec::new())),
+            Err(Exhausted) => Err(ReadError::Overload),
+        }
     }
 
     /// Reads a whole body within every limit; `envelope` bytes of framing do not count.
@@ -217,12 +228,9 @@ impl Intake {
             .exact()
             .map(|length| usize::try_from(length).unwrap_or(usize::MAX));
         let declared = declared.map(|length| length.saturating_sub(envelope));
-        let reservation = self.admit(declared, coding, limits).await?;
+        let mut plain = self.admit(declared, coding, limits).await?;
+        plain.envelope = envelope;
         let expected = declared.map_or(0, |length| length + envelope);
-        let mut plain = Plain {
-            envelope,
-            ..Plain::of(reservation, Vec::new())
-        };
         timeout(
             limits.body,
             self.collect(body, &mut plain, expected, limits),
@@ -246,23 +254,41 @@ impl Intake {
                 continue;
             };
             let total = into.bytes.len() + data.len();
-            if total > largest + into.envelope {
-                return Err(ReadError::TooLarge(largest));
-            }
-            if total == data.len() && data.len() >= WHOLE_FRAME && body.is_end_stream() {
+            if total <= largest + into.envelope
+                && total == data.len()
+                && data.len() >= WHOLE_FRAME
+                && body.is_end_stream()
+            {
                 into.reservation
                     .grow_to(total.min(largest))
                     .map_err(|Exhausted| ReadError::Overload)?;
                 into.frame = Some(data);
                 return Ok(());
             }
-            if into.bytes.is_empty() {
-                into.bytes.reserve_exact(expected.min(TRUSTED_LENGTH));
-            }
-            into.make_room(total, largest)
-                .map_err(|Exhausted| ReadError::Overload)?;
-            into.bytes.extend_from_slice(&data);
+            self.append(into, &data, expected, limits)?;
         }
+        Ok(())
+    }
+
+    /// Adds what came of a body of `expected` bytes; 0 is an unknown length.
+    pub(super) fn append(
+        &self,
+        into: &mut Plain,
+        data: &[u8],
+        expected: usize,
+        limits: &Limits,
+    ) -> Result<(), ReadError> {
+        let largest = self.largest(limits);
+        let total = into.bytes.len() + data.len();
+        if total > largest + into.envelope {
+            return Err(ReadError::TooLarge(largest));
+        }
+        if into.bytes.is_empty() {
+            into.bytes.reserve_exact(expected.min(TRUSTED_LENGTH));
+        }
+        into.make_room(total, largest)
+            .map_err(|Exhausted| ReadError::Overload)?;
+        into.bytes.extend_from_slice(data);
         Ok(())
     }
 
@@ -277,10 +303,18 @@ impl Intake {
             return Ok(plain);
         }
         // Whatever is free now bounds what may come out, so that a bomb cannot exceed the budget.
-        let affordable = plain.reservation.bytes() + self.budget.available();
+        let mut affordable = plain.reservation.bytes() + self.budget.available();
         let largest = self.largest(limits);
         let compressed = plain.bytes().get(plain.envelope..).unwrap_or_default();
-        match compression::decompress(coding, compressed, largest.min(affordable)) {
+        let mut outcome = compression::decompress(coding, compressed, largest.min(affordable));
+        if matches!(outcome, Err(DecompressError::TooLarge))
+            && affordable < largest
+            && self.budget.reclaim(largest - affordable)
+        {
+            affordable = plain.reservation.bytes() + self.budget.available();
+            outcome = compression::decompress(coding, compressed, largest.min(affordable));
+        }
+        match outcome {
             Ok(bytes) => {
                 let mut reservation = plain.reservation;
                 reservation
@@ -384,9 +418,17 @@ impl Visit<'_> {
         self.reason = Some(Reason::Malformed);
     }
 
-    /// Notes that the sender must begin a new session.
-    pub(crate) fn is_reset(&mut self) {
-        self.reason = Some(Reason::SessionReset);
+    /// Notes that the sender must begin a new session, or do without one.
+    pub(crate) fn is_reset(&mut self, reset: Reset) {
+        self.reason = Some(match reset {
+            Reset::Budget => Reason::SessionRefused,
+            _ => Reason::SessionReset,
+        });
+    }
+
+    /// Notes that nobody here wants the signal.
+    pub(crate) fn has_no_pipeline(&mut self) {
+        self.reason = Some(Reason::NoPipeline);
     }
 
     fn is_counted(&mut self) {

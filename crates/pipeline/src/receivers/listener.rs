@@ -23,7 +23,7 @@ use tokio_rustls::TlsAcceptor;
 use super::client_stream::{ClientStream, Progress};
 use super::window::{Window, Windows};
 use super::{Intake, Limits};
-use super::{grpc, http as http_protocol};
+use super::{grpc, http as http_protocol, otz_stream};
 use crate::config::{SignalMap, StartError};
 use crate::net::tls::ServerTlsFiles;
 
@@ -286,13 +286,19 @@ async fn serve_connection<S>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let progress = Arc::new(Progress::default());
+    // Streams would keep a connection that is to end: they are told.
+    let (close, closing) = watch::channel(false);
     let service = service_fn(|request: Request<Incoming>| {
         let endpoint = Arc::clone(endpoint);
         let in_progress = progress.start();
+        let closing = closing.clone();
         async move {
             let _in_progress = in_progress;
             let limits = &endpoint.limits;
-            Ok::<_, Infallible>(if grpc::is_grpc(request.headers()) {
+            let is_grpc = grpc::is_grpc(request.headers());
+            Ok::<_, Infallible>(if is_grpc && otz_stream::is_called(&request) {
+                otz_stream::answer(endpoint, request, closing)
+            } else if is_grpc {
                 grpc::answer(&endpoint.grpc, limits, request).await
             } else {
                 http_protocol::answer(&endpoint.http, limits, &endpoint.paths, request).await
@@ -317,6 +323,7 @@ async fn serve_connection<S>(
             () = tokio::time::sleep_until(age), if !is_aged => is_aged = true,
         }
         connection.as_mut().graceful_shutdown();
+        close.send_replace(true);
     }
 }
 

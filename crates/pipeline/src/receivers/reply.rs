@@ -1,17 +1,32 @@
-//! The body of every answer: at most one piece of data, then trailers where gRPC wants them.
+//! The body of every answer: one piece of data, then trailers where gRPC wants them; or one turn of a conversation after
+//! the other.
 use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-/// Data, then trailers, each at most once.
+/// Data, then trailers, each at most once; or the turns of a conversation.
 #[derive(Debug, Default)]
 pub(crate) struct Reply {
     data: Option<Bytes>,
     trailers: Option<HeaderMap>,
+    turn: Option<Turn>,
+}
+
+/// What is said next in a conversation, and the turn after it; it goes on only while somebody listens.
+pub(crate) struct Turn(pub(crate) NextTurn);
+
+type NextTurn = Pin<Box<dyn Future<Output = (Frame<Bytes>, Option<Turn>)> + Send>>;
+
+impl fmt::Debug for Turn {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Turn")
+    }
 }
 
 impl Reply {
@@ -20,7 +35,7 @@ impl Reply {
         let bytes = bytes.into();
         Self {
             data: (!bytes.is_empty()).then_some(bytes),
-            trailers: None,
+            ..Self::default()
         }
     }
 
@@ -29,6 +44,15 @@ impl Reply {
         Self {
             data: Some(bytes),
             trailers: Some(trailers),
+            turn: None,
+        }
+    }
+
+    /// A conversation from its first turn on.
+    pub(crate) fn conversation(first: Turn) -> Self {
+        Self {
+            turn: Some(first),
+            ..Self::default()
         }
     }
 }
@@ -39,8 +63,13 @@ impl Body for Reply {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        if let Some(turn) = &mut self.turn {
+            let (frame, next) = ready!(turn.0.as_mut().poll(context));
+            self.turn = next;
+            return Poll::Ready(Some(Ok(frame)));
+        }
         let frame = self
             .data
             .take()
@@ -50,15 +79,13 @@ impl Body for Reply {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_none() && self.trailers.is_none()
+        self.data.is_none() && self.trailers.is_none() && self.turn.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        match (&self.data, &self.trailers) {
-            (_, Some(_)) => SizeHint::default(),
-            (data, None) => {
-                SizeHint::with_exact(data.as_ref().map_or(0, |bytes| bytes.len() as u64))
-            }
+        if self.trailers.is_some() || self.turn.is_some() {
+            return SizeHint::default();
         }
+        SizeHint::with_exact(self.data.as_ref().map_or(0, |bytes| bytes.len() as u64))
     }
 }

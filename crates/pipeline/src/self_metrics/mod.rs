@@ -6,6 +6,7 @@
 pub(crate) mod prometheus;
 pub(crate) mod push;
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use millrace_wire::Signal;
@@ -15,11 +16,13 @@ use crate::budget::Budget;
 use crate::component::Reason;
 use crate::graph::Shared;
 use crate::ledger::Tally;
+use crate::receivers::sessions::Sessions;
 
 /// Everything that can be measured.
 pub(crate) struct Observed {
     pub(crate) shared: Shared,
     pub(crate) budget: Budget,
+    pub(crate) sessions: Arc<Sessions>,
     pub(crate) started: Instant,
 }
 
@@ -90,6 +93,12 @@ impl Observed {
                 "Telemetry held in memory",
                 "By",
                 self.budget.used() as f64,
+            ),
+            gauge(
+                "millrace_tracezip_sessions",
+                "Sessions of otz1 that wait for their next frame; what they hold counts as held in memory",
+                "",
+                self.sessions.waiting() as f64,
             ),
             gauge(
                 "millrace_budget_limit_bytes",

@@ -1,4 +1,8 @@
 //! The bridge from Python's `logging`: makes log records of its records.
+#![expect(
+    unsafe_code,
+    reason = "the interpreter's calling convention has no safe interface"
+)]
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -16,20 +20,16 @@ use super::logging_record::{Field, LoggingRecord};
 use super::record::{self, Record};
 use super::severity;
 use crate::attributes::{self, AttributeLimits, Attributes};
-use crate::clean::ValueLimits;
 use crate::clock::now_unix_nano;
-use crate::{complaint, context};
+use crate::direct::{Answer, Call, direct_method};
+use crate::{complaint, context, text};
 
 static FOREIGN: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static ONCE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 static DESCRIBE: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
-static RECORD_CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
-/// For whoever applies limits later.
-const UNLIMITED: AttributeLimits = AttributeLimits {
-    count: u32::MAX,
-    value: ValueLimits { length: None },
-};
+const FILTERS: &str = "filters";
+const FORMATTER: &str = "formatter";
 
 thread_local! {
     /// Making a log record runs code of the program and of the SDK, which may log.
@@ -40,6 +40,8 @@ thread_local! {
 #[pyclass(frozen, module = "millrace._native")]
 pub(crate) struct LoggingBridge {
     handler: Py<PyAny>,
+    /// The attributes of the handler, where its class has none of those that are read.
+    fields: Option<Py<PyDict>>,
     provider: Py<PyAny>,
     /// Our loggers by name. `logging` keeps each name as long.
     loggers: Py<PyDict>,
@@ -70,23 +72,57 @@ impl Drop for Emitting {
     }
 }
 
+direct_method!(HANDLE, LoggingBridge, "handle", handle);
+
+/// Has `logging` call the bridge as the interpreter does it.
+pub(crate) fn install_direct_method(py: Python<'_>) -> PyResult<()> {
+    HANDLE.install(&py.get_type::<LoggingBridge>())
+}
+
+#[inline]
+fn handle<'py>(call: &Call<'py>, bridge: &Bound<'py, LoggingBridge>) -> Answer<'py> {
+    let Some([record]) = call.positional() else {
+        return Ok(None);
+    };
+    let handled = bridge.get().handle(&record)?;
+    Ok(Some(PyBool::new(call.py(), handled).to_owned().into_any()))
+}
+
 #[pymethods]
 impl LoggingBridge {
     #[new]
-    fn new(py: Python<'_>, handler: Py<PyAny>, provider: Py<PyAny>, code_attributes: bool) -> Self {
-        Self {
-            handler,
+    fn new(
+        handler: &Bound<'_, PyAny>,
+        provider: Py<PyAny>,
+        code_attributes: bool,
+    ) -> PyResult<Self> {
+        let py = handler.py();
+        let class = handler.get_type();
+        let fields =
+            if class.hasattr(intern!(py, FILTERS))? || class.hasattr(intern!(py, FORMATTER))? {
+                None
+            } else {
+                Some(
+                    handler
+                        .getattr(intern!(py, "__dict__"))?
+                        .cast_into()?
+                        .unbind(),
+                )
+            };
+        Ok(Self {
+            handler: handler.clone().unbind(),
+            fields,
             provider,
             loggers: PyDict::new(py).unbind(),
             has_code_attributes: AtomicBool::new(code_attributes),
             dropped: AtomicU64::new(0),
-        }
+        })
     }
 
     /// What `logging.Handler.handle` does, without its lock: the buffer has its own.
     fn handle(&self, record: &Bound<'_, PyAny>) -> PyResult<bool> {
         let py = record.py();
-        let filters = self.handler.bind(py).getattr(intern!(py, "filters"))?;
+        let filters = self.of_handler(intern!(py, FILTERS))?;
         if filters
             .cast_exact::<PyList>()
             .is_ok_and(PyListMethods::is_empty)
@@ -133,35 +169,48 @@ impl LoggingBridge {
 
     fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
         visit.call(&self.handler)?;
+        visit.call(&self.fields)?;
         visit.call(&self.provider)?;
         visit.call(&self.loggers)
     }
 }
 
 impl LoggingBridge {
+    /// An attribute of the handler.
+    #[inline]
+    fn of_handler<'py>(&self, name: &Bound<'py, PyString>) -> PyResult<Bound<'py, PyAny>> {
+        if let Some(fields) = &self.fields
+            && let Some(value) = fields.bind(name.py()).get_item(name)?
+        {
+            return Ok(value);
+        }
+        self.handler.bind(name.py()).getattr(name)
+    }
+
     /// Writes a record; where others than the buffer want it, returns what they need.
     #[inline]
     fn translate<'py>(&self, record: &Bound<'py, PyAny>) -> PyResult<Option<Rest<'py>>> {
         let py = record.py();
         let read = LoggingRecord::read(record)?;
         let logger = self.logger(py, read.field(Field::Name))?;
-        let Ok(native) = logger.cast::<Logger>() else {
-            let made = self.log_record(record, read, None)?;
-            let keywords = keywords(py, &made)?;
-            return Ok(Some(Rest { logger, keywords }));
-        };
-        let this = native.get();
-        if !this.is_recording() {
-            return Ok(None);
+        if let Ok(native) = logger.cast::<Logger>() {
+            let this = native.get();
+            if !this.is_recording(py) {
+                return Ok(None);
+            }
+            let recorder = this.recorder.get();
+            if !recorder.destination.has_processor(py) {
+                this.append(py, self.log_record(record, read, Some(&recorder.limits))?);
+                return Ok(None);
+            }
         }
-        let recorder = this.recorder.get();
-        if recorder.has_processor() {
-            let made = self.log_record(record, read, None)?;
-            let keywords = keywords(py, &made)?;
-            return Ok(Some(Rest { logger, keywords }));
-        }
-        this.append(py, &self.log_record(record, read, Some(&recorder.limits))?);
-        Ok(None)
+        let made = self.log_record(record, read, None)?;
+        let keywords = keywords(py, &made);
+        made.release(py);
+        Ok(Some(Rest {
+            logger,
+            keywords: keywords?,
+        }))
     }
 
     /// Shows a record to processors, or hands it to a logger that is not ours.
@@ -204,6 +253,7 @@ impl LoggingBridge {
     }
 
     /// What is written of a record; without limits, what is shown to Python: the logged object stays what it is.
+    #[inline]
     fn log_record<'py>(
         &self,
         record: &Bound<'py, PyAny>,
@@ -225,7 +275,7 @@ impl LoggingBridge {
                 .field(Field::LevelName)
                 .map_or(Ok(None), severity_text)?,
             body: self.body(record, &read, limits.is_none())?,
-            attributes: self.attributes(py, &read, limits.unwrap_or(&UNLIMITED))?,
+            attributes: self.attributes(py, &read, limits.unwrap_or(&AttributeLimits::NONE))?,
             dropped: 0,
             event_name,
             correlation: context::span_ids(py, None).unwrap_or(None).into(),
@@ -247,9 +297,8 @@ impl LoggingBridge {
             put(key, value)?;
         }
         if self.has_code_attributes.load(Ordering::Relaxed) {
-            let none = py.None();
-            let none = none.bind(py);
-            let code = |field| read.field(field).unwrap_or(none);
+            let none = py.None().into_bound(py);
+            let code = |field| read.field(field).unwrap_or(&none);
             put(intern!(py, "code.file.path"), code(Field::Path))?;
             put(intern!(py, "code.function.name"), code(Field::Function))?;
             put(intern!(py, "code.line.number"), code(Field::Line))?;
@@ -272,7 +321,7 @@ impl LoggingBridge {
         as_it_is: bool,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         let py = record.py();
-        let formatter = self.handler.bind(py).getattr(intern!(py, "formatter"))?;
+        let formatter = self.of_handler(intern!(py, FORMATTER))?;
         if !formatter.is_none() {
             let text = self.handler.bind(py).call_method1("format", (record,));
             return or_template(py, text, read);
@@ -293,7 +342,7 @@ impl LoggingBridge {
                 or_template(py, message.str().map(Bound::into_any), read)
             };
         }
-        if !is_plain(record)? {
+        if !read.is_plain {
             return or_template(py, record.call_method0("getMessage"), read);
         }
         match (message.cast_exact::<PyString>(), arguments) {
@@ -339,16 +388,12 @@ fn take_event_name<'py>(read: &mut LoggingRecord<'py>) -> PyResult<Option<Bound<
 #[inline]
 fn severity_text<'py>(level_name: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyString>>> {
     let py = level_name.py();
-    let text = record::text(level_name)?;
-    Ok(text.map(|text| {
-        if text == "WARNING" {
-            intern!(py, "WARN").clone()
-        } else if text == "CRITICAL" {
-            intern!(py, "FATAL").clone()
-        } else {
-            text
-        }
-    }))
+    let known = |text: Bound<'py, PyString>| match text::utf8(&text) {
+        Some("WARNING") => intern!(py, "WARN").clone(),
+        Some("CRITICAL") => intern!(py, "FATAL").clone(),
+        _ => text,
+    };
+    Ok(record::as_text(level_name)?.map(known))
 }
 
 /// A message that was formatted; where that has failed, what was to be formatted, so that the record is not lost.
@@ -358,7 +403,7 @@ fn or_template<'py>(
     read: &LoggingRecord<'py>,
 ) -> PyResult<Option<Bound<'py, PyAny>>> {
     match complaint::settle(py, formatted.map(Some), || None)? {
-        Some(text) => record::text(&text).map(|text| text.map(Bound::into_any)),
+        Some(text) => record::as_text(&text).map(|text| text.map(Bound::into_any)),
         None => match read.field(Field::Message) {
             Some(message) => Ok(message.str().ok().map(Bound::into_any)),
             None => Ok(None),
@@ -374,13 +419,6 @@ fn or_template<'py>(
 )]
 fn unix_nano(seconds: f64) -> u64 {
     (seconds * 1e9) as u64
-}
-
-/// Whether the record formats its message as `logging` does.
-#[inline]
-fn is_plain(record: &Bound<'_, PyAny>) -> PyResult<bool> {
-    let class = RECORD_CLASS.import(record.py(), "logging", "LogRecord")?;
-    Ok(record.get_type().is(class))
 }
 
 /// Whether an object is a value by itself.

@@ -10,7 +10,6 @@ use super::recorder::LogRecorder;
 use super::severity;
 use crate::attributes;
 use crate::clock::now_unix_nano;
-use crate::trace::encoded_scope;
 use crate::{complaint, context};
 
 static SHOW: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
@@ -42,15 +41,8 @@ struct Said<'a, 'py> {
 impl Logger {
     /// A logger for an `InstrumentationScope`.
     #[new]
-    fn new(py: Python<'_>, recorder: Py<LogRecorder>, scope: &Bound<'_, PyAny>) -> PyResult<Self> {
-        let place = match &recorder.bind(py).get().buffer {
-            Some(buffer) => {
-                let schema_url: Option<String> = scope.getattr("schema_url")?.extract()?;
-                let schema_url = schema_url.unwrap_or_default();
-                Some(buffer.scope(&encoded_scope(scope)?, &schema_url))
-            }
-            None => None,
-        };
+    fn new(recorder: Py<LogRecorder>, scope: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let place = recorder.get().destination.place(scope)?;
         Ok(Self {
             recorder,
             place,
@@ -75,7 +67,7 @@ impl Logger {
         event_name: Option<&Bound<'_, PyAny>>,
         exception: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<()> {
-        if !slf.get().is_recording() {
+        if !slf.get().is_recording(slf.py()) {
             return Ok(());
         }
         let emitted = match record {
@@ -107,14 +99,14 @@ impl Logger {
         severity_number: Option<&Bound<'_, PyAny>>,
         event_name: Option<&Bound<'_, PyAny>>,
     ) -> PyResult<bool> {
-        if !self.is_recording() {
+        if !self.is_recording(py) {
             return Ok(false);
         }
         if self.place.is_some() {
             return Ok(true);
         }
         let asked = || {
-            let Some(processor) = self.recorder.get().processor(py) else {
+            let Some(processor) = self.recorder.get().destination.processor(py) else {
                 return Ok(false);
             };
             let question = PyDict::new(py);
@@ -122,9 +114,7 @@ impl Logger {
             question.set_item("instrumentation_scope", &self.instrumentation_scope)?;
             question.set_item("severity_number", severity_number)?;
             question.set_item("event_name", event_name)?;
-            let answer = processor
-                .bind(py)
-                .call_method("enabled", (), Some(&question))?;
+            let answer = processor.call_method("enabled", (), Some(&question))?;
             answer.is_truthy()
         };
         complaint::settle(py, asked(), || true)
@@ -147,7 +137,7 @@ impl Logger {
 
     #[getter]
     fn resource(&self, py: Python<'_>) -> Py<PyAny> {
-        self.recorder.get().resource(py)
+        self.recorder.get().destination.resource(py)
     }
 
     #[getter]
@@ -157,15 +147,20 @@ impl Logger {
 }
 
 impl Logger {
+    /// Whether anybody wants its records.
     #[inline]
-    pub(super) fn is_recording(&self) -> bool {
-        self.is_enabled.load(Ordering::Relaxed) && self.recorder.get().is_recording()
+    pub(super) fn is_recording(&self, py: Python<'_>) -> bool {
+        let destination = &self.recorder.get().destination;
+        self.is_enabled.load(Ordering::Relaxed)
+            && destination.is_open()
+            && (self.place.is_some() || destination.has_processor(py))
     }
 
     /// Adds a finished record to the buffer.
     #[inline]
-    pub(super) fn append(&self, py: Python<'_>, record: &Record<'_>) {
-        if let (Some(buffer), Some(place)) = (&self.recorder.get().buffer, &self.place) {
+    pub(super) fn append(&self, py: Python<'_>, record: Record<'_>) {
+        if let (Some(buffer), Some(place)) = (&self.recorder.get().destination.buffer, &self.place)
+        {
             record.append(py, buffer, place);
         }
     }
@@ -200,10 +195,10 @@ impl Logger {
         let this = slf.get();
         let recorder = this.recorder.get();
         let show = SHOW.import(py, "millrace.sdk.logs.emission", "show")?;
-        let shown = show.call((slf, recorder.processor(py), record), keywords)?;
+        let shown = show.call((slf, recorder.destination.processor(py), record), keywords)?;
         if this.place.is_some() {
             let read = Record::of_api(&shown.getattr("log_record")?, &recorder.limits)?;
-            this.append(py, &read);
+            this.append(py, read);
         }
         Ok(())
     }
@@ -213,14 +208,16 @@ impl Logger {
 fn emit_record(logger: &Bound<'_, Logger>, record: &Bound<'_, PyAny>) -> PyResult<()> {
     let this = logger.get();
     let recorder = this.recorder.get();
-    if recorder.has_processor() || record.getattr_opt("log_record")?.is_some() {
+    if recorder.destination.has_processor(record.py())
+        || record.getattr_opt("log_record")?.is_some()
+    {
         return Logger::show(logger, Some(record), None);
     }
     let mut read = Record::of_api(record, &recorder.limits)?;
     if let Some(exception) = record.getattr_opt("exception")? {
         this.add_exception(&mut read, &exception)?;
     }
-    this.append(record.py(), &read);
+    this.append(record.py(), read);
     Ok(())
 }
 
@@ -228,11 +225,11 @@ fn emit_said<'py>(logger: &Bound<'py, Logger>, said: &Said<'_, 'py>) -> PyResult
     let py = logger.py();
     let this = logger.get();
     let recorder = this.recorder.get();
-    if recorder.has_processor() {
+    if recorder.destination.has_processor(py) {
         return Logger::show(logger, None, Some(&said.to_keywords(py)?));
     }
     let time = |time: Option<&Bound<'_, PyAny>>| time.and_then(record::time);
-    let text = |text: Option<&Bound<'py, PyAny>>| text.map_or(Ok(None), record::text);
+    let text = |text: Option<&Bound<'py, PyAny>>| text.map_or(Ok(None), record::as_text);
     let mut read = Record {
         time: time(said.timestamp).unwrap_or(0),
         observed_time: time(said.observed_timestamp).unwrap_or_else(now_unix_nano),
@@ -247,7 +244,7 @@ fn emit_said<'py>(logger: &Bound<'py, Logger>, said: &Said<'_, 'py>) -> PyResult
     if let Some(exception) = said.exception {
         this.add_exception(&mut read, exception)?;
     }
-    this.append(py, &read);
+    this.append(py, read);
     Ok(())
 }
 

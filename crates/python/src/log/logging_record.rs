@@ -1,8 +1,15 @@
 //! Reads a `LogRecord` of Python's `logging` in one pass over its dictionary.
+use std::ptr;
+
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
-use pyo3::types::{PyDict, PyFrozenSet, PyString};
+use pyo3::types::{PyDict, PyString};
+use pyo3::{ffi, intern};
 use smallvec::SmallVec;
+
+use crate::direct;
+use crate::entries::Entries;
+use crate::text;
 
 /// What `logging` itself puts into a record, in its order: a record is read without searching. The last ones are put there by
 /// formatters, or by newer versions.
@@ -59,46 +66,33 @@ pub(super) struct LoggingRecord<'py> {
     fields: [Option<Bound<'py, PyAny>>; READ],
     /// What the program has added, as `extra` or in a filter.
     pub(super) extra: SmallVec<[(Bound<'py, PyAny>, Bound<'py, PyAny>); EXTRA_INLINE]>,
+    /// Whether it formats its message as `logging` does.
+    pub(super) is_plain: bool,
 }
 
-struct Names {
-    ordered: [Py<PyString>; STANDARD.len()],
-    all: Py<PyFrozenSet>,
-}
+/// [`STANDARD`] as the interpreter keeps it.
+struct Names([Py<PyString>; STANDARD.len()]);
 
 static NAMES: PyOnceLock<Names> = PyOnceLock::new();
+static RECORD_CLASS: PyOnceLock<Py<PyAny>> = PyOnceLock::new();
 
 impl Names {
     #[inline]
-    fn get(py: Python<'_>) -> PyResult<&'static Self> {
-        NAMES.get_or_try_init(py, || {
-            let ordered = STANDARD.map(|name| PyString::intern(py, name).unbind());
-            let all = PyFrozenSet::new(py, &ordered)?.unbind();
-            Ok(Self { ordered, all })
-        })
+    fn get(py: Python<'_>) -> &'static Self {
+        NAMES.get_or_init(py, || Self(direct::interned(py, STANDARD)))
     }
 
     /// The position of a field's name, mostly the `expected` one; `None` for what the program has added.
     #[inline]
-    fn position(&self, key: &Bound<'_, PyAny>, expected: usize) -> PyResult<Option<usize>> {
-        if self.ordered.get(expected).is_some_and(|name| name.is(key)) {
-            return Ok(Some(expected));
+    fn position(&self, key: Borrowed<'_, '_, PyAny>, expected: usize) -> Option<usize> {
+        if self.0.get(expected).is_some_and(|name| name.is(key)) {
+            return Some(expected);
         }
-        self.search(key)
-    }
-
-    #[cold]
-    fn search(&self, key: &Bound<'_, PyAny>) -> PyResult<Option<usize>> {
+        let key = key.cast::<PyString>().ok()?;
         let py = key.py();
-        if !self.all.bind(py).contains(key)? {
-            return Ok(None);
-        }
-        for (position, name) in self.ordered.iter().enumerate() {
-            if name.is(key) || name.bind(py).as_any().eq(key)? {
-                return Ok(Some(position));
-            }
-        }
-        Ok(None)
+        self.0
+            .iter()
+            .position(|name| text::equals(name.bind(py), &key))
     }
 }
 
@@ -107,22 +101,24 @@ impl<'py> LoggingRecord<'py> {
     #[inline]
     pub(super) fn read(record: &Bound<'py, PyAny>) -> PyResult<Self> {
         let py = record.py();
-        let names = Names::get(py)?;
-        let dictionary = record.getattr(pyo3::intern!(py, "__dict__"))?;
+        let is_plain = is_plain(record)?;
+        let dictionary = dictionary(record, is_plain)?;
+        let names = Names::get(py);
         let mut read = Self {
             fields: [const { None }; READ],
             extra: SmallVec::new(),
+            is_plain,
         };
         let mut expected = 0;
-        for (key, value) in dictionary.cast::<PyDict>()?.iter() {
-            match names.position(&key, expected)? {
+        for (key, value) in Entries::new(&dictionary) {
+            match names.position(key, expected) {
                 Some(position) => {
                     expected = position + 1;
                     if let Some(field) = read.fields.get_mut(position) {
-                        *field = Some(value);
+                        *field = Some(value.to_owned());
                     }
                 }
-                None => read.extra.push((key, value)),
+                None => read.extra.push((key.to_owned(), value.to_owned())),
             }
         }
         Ok(read)
@@ -134,4 +130,34 @@ impl<'py> LoggingRecord<'py> {
         let value = self.fields.get(field as usize)?.as_ref()?;
         (!value.is_none()).then_some(value)
     }
+}
+
+/// Whether the record is of `logging`'s own class.
+#[inline]
+fn is_plain(record: &Bound<'_, PyAny>) -> PyResult<bool> {
+    let class = RECORD_CLASS.import(record.py(), "logging", "LogRecord")?;
+    Ok(record.get_type_ptr().cast() == class.as_ptr())
+}
+
+/// The dictionary of a record's attributes.
+#[inline]
+fn dictionary<'py>(record: &Bound<'py, PyAny>, is_plain: bool) -> PyResult<Bound<'py, PyDict>> {
+    let py = record.py();
+    let dictionary = if is_plain {
+        #[expect(
+            unsafe_code,
+            reason = "asking for `__dict__` looks it up in the class first"
+        )]
+        // SAFETY: the record is alive; the result is a new reference or null with an error.
+        unsafe {
+            let found = ffi::PyObject_GenericGetDict(record.as_ptr(), ptr::null_mut());
+            Bound::from_owned_ptr_or_err(py, found)?
+        }
+    } else {
+        record.getattr(intern!(py, "__dict__"))?
+    };
+    let dictionary = dictionary.cast_into::<PyDict>()?;
+    #[cfg(Py_GIL_DISABLED)]
+    let dictionary = dictionary.copy()?;
+    Ok(dictionary)
 }

@@ -1,6 +1,4 @@
 //! A log record that is complete: read off what the API takes, and written in its final bytes.
-use std::cell::Cell;
-
 use millrace_recorder::{Buffer, Scope};
 use millrace_wire::encode::LogEncoder;
 use pyo3::prelude::*;
@@ -10,17 +8,9 @@ use super::severity;
 use crate::attributes::{AttributeLimits, Attributes};
 use crate::clean::{self, ValueLimits};
 use crate::clock::now_unix_nano;
-use crate::complaint;
 use crate::trace::SpanIds;
 use crate::value::EncodedObject;
-
-/// Where records are put together before they go to the buffer; a larger one is not kept.
-const SCRATCH_MAX: usize = 64 * 1024;
-
-thread_local! {
-    /// Taken while a record is written: a value's own code may run then, and log.
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
+use crate::{complaint, scratch, text};
 
 /// Everything that is written of a record.
 pub(super) struct Record<'py> {
@@ -60,32 +50,34 @@ impl<'py> Record<'py> {
             observed_time: time(&record.getattr("observed_timestamp")?)
                 .unwrap_or_else(now_unix_nano),
             severity_number: severity::of_object(&record.getattr("severity_number")?),
-            severity_text: text(&record.getattr("severity_text")?)?,
+            severity_text: as_text(&record.getattr("severity_text")?)?,
             body: body(&record.getattr("body")?)?,
             attributes: self::attributes(record.py(), Some(&attributes), limits)?,
             dropped: match attributes.getattr_opt("dropped")? {
                 Some(dropped) => dropped.extract().unwrap_or(0),
                 None => 0,
             },
-            event_name: text(&record.getattr("event_name")?)?,
+            event_name: as_text(&record.getattr("event_name")?)?,
             correlation: Correlation::of_api(record)?,
         })
     }
 
     /// Writes it and adds it to the buffer.
-    pub(super) fn append(&self, py: Python<'_>, buffer: &Buffer, place: &Scope) {
-        let mut scratch = SCRATCH.take();
-        scratch.clear();
-        self.encode(py, &mut scratch);
-        buffer.append(place, &scratch);
-        scratch.shrink_to(SCRATCH_MAX);
-        SCRATCH.set(scratch);
+    #[inline]
+    pub(super) fn append(self, py: Python<'_>, buffer: &Buffer, place: &Scope) {
+        scratch::append(buffer, place, |out| self.encode(py, out));
+        self.release(py);
+    }
+
+    /// Lets go of all that it refers to: the handler of `logging` is called directly, where nothing else may do so.
+    #[inline]
+    pub(super) fn release(mut self, py: Python<'_>) {
+        self.attributes.release(py);
     }
 
     fn encode(&self, py: Python<'_>, out: &mut Vec<u8>) {
         let mut log = LogEncoder::new(out);
-        let severity_text = self.severity_text.as_ref();
-        let severity_text = severity_text.map(|text| text.to_string_lossy());
+        let severity_text = self.severity_text.as_ref().map(text::lossy);
         log.times(self.time, self.observed_time).severity(
             self.severity_number,
             severity_text.as_deref().unwrap_or_default(),
@@ -110,7 +102,7 @@ impl<'py> Record<'py> {
             }
         }
         if let Some(name) = &self.event_name {
-            log.event_name(&name.to_string_lossy());
+            log.event_name(&text::lossy(name));
         }
     }
 }
@@ -158,7 +150,7 @@ pub(super) fn time(time: &Bound<'_, PyAny>) -> Option<u64> {
 
 /// A text, or the text of something else; `None` stays `None`.
 #[inline]
-pub(super) fn text<'py>(text: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyString>>> {
+pub(super) fn as_text<'py>(text: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyString>>> {
     match text.cast::<PyString>() {
         Ok(text) => Ok(Some(text.clone())),
         Err(_) if text.is_none() => Ok(None),

@@ -14,6 +14,8 @@ use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBool, PyDict, PyFloat, PyInt, PyString};
 
 use crate::attribute::attribute_value;
+use crate::entries::Entries;
+use crate::text;
 
 /// How many attributes a measurement may have before they are put on the heap.
 const INLINE: usize = 8;
@@ -445,75 +447,23 @@ pub(super) fn integer_of(integer: Borrowed<'_, '_, PyAny>) -> Option<i64> {
     (overflow == 0).then_some(value)
 }
 
-/// The hash of text, which it keeps.
+/// A key, or a value of the kind `String`, as the text that it is.
 #[inline]
-fn hash_of(text: Borrowed<'_, '_, PyAny>) -> u64 {
-    #[cfg(not(Py_GIL_DISABLED))]
-    {
-        #[expect(unsafe_code, reason = "the hash that a text keeps is a field of it")]
-        // SAFETY: the object is alive and exactly a `str`, every form of which begins with this structure.
-        let kept = unsafe { (*text.as_ptr().cast::<ffi::PyASCIIObject>()).hash };
-        if kept != -1 {
-            return kept.cast_unsigned() as u64;
-        }
+fn as_text<'a, 'py>(object: Borrowed<'a, 'py, PyAny>) -> Borrowed<'a, 'py, PyString> {
+    #[expect(unsafe_code, reason = "its type was looked at when it was read")]
+    // SAFETY: it is exactly a `str`, as everything that is stored or read as a key or `String`.
+    unsafe {
+        object.cast_unchecked()
     }
-    #[expect(
-        unsafe_code,
-        reason = "the safe call makes a result of what cannot fail"
-    )]
-    // SAFETY: the object is alive; the hash of an exact `str` runs no code and never fails.
-    let hash = unsafe { ffi::PyObject_Hash(text.as_ptr()) };
-    hash.cast_unsigned() as u64
 }
 
-/// Whether two texts are the same. Runs no code, for both are exactly `str`.
+#[inline]
+fn hash_of(object: Borrowed<'_, '_, PyAny>) -> u64 {
+    text::hash(&as_text(object)).cast_unsigned() as u64
+}
+
+/// Whether two texts are the same. Runs no code.
 #[inline]
 fn text_equals(left: &Py<PyAny>, right: Borrowed<'_, '_, PyAny>) -> bool {
-    if left.as_ptr() == right.as_ptr() {
-        return true;
-    }
-    #[expect(
-        unsafe_code,
-        reason = "the safe call would look up a method of the type"
-    )]
-    // SAFETY: both objects are alive, and exactly `str`, as everything that is stored or read as a key or `String`.
-    let order = unsafe { ffi::PyUnicode_Compare(left.as_ptr(), right.as_ptr()) };
-    order == 0
-}
-
-/// The entries of a dict, borrowed.
-struct Entries<'a, 'py> {
-    dict: &'a Bound<'py, PyDict>,
-    position: ffi::Py_ssize_t,
-}
-
-impl<'a, 'py> Entries<'a, 'py> {
-    const fn new(dict: &'a Bound<'py, PyDict>) -> Self {
-        Self { dict, position: 0 }
-    }
-}
-
-impl<'a, 'py> Iterator for Entries<'a, 'py> {
-    type Item = (Borrowed<'a, 'py, PyAny>, Borrowed<'a, 'py, PyAny>);
-
-    #[inline]
-    fn next(&mut self) -> Option<Self::Item> {
-        let (mut key, mut value) = (std::ptr::null_mut(), std::ptr::null_mut());
-        let py = self.dict.py();
-        #[expect(
-            unsafe_code,
-            reason = "the safe iterator counts references up and down"
-        )]
-        // SAFETY: the caller lets no Python code run, so the dict stays as it is, and keeps what it refers to alive. Where
-        // several threads run Python at once, the dict is a copy that only this thread knows.
-        unsafe {
-            (ffi::PyDict_Next(
-                self.dict.as_ptr(),
-                &raw mut self.position,
-                &raw mut key,
-                &raw mut value,
-            ) != 0)
-                .then(|| (Borrowed::from_ptr(py, key), Borrowed::from_ptr(py, value)))
-        }
-    }
+    text::equals(&as_text(left.bind_borrowed(right.py())), &as_text(right))
 }

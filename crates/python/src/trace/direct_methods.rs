@@ -11,7 +11,7 @@ use pyo3::types::PyString;
 use super::span::Options;
 use super::tracer::{self, SpanRequest};
 use super::{NonRecordingSpan, Span, SpanScope, Tracer};
-use crate::direct::{self, Call, DirectMethod};
+use crate::direct::{self, Answer, Call, DirectMethod, direct_method};
 use crate::recycled;
 
 /// The arguments of `start_span` in their order, and then those that only `start_as_current_span` has.
@@ -28,12 +28,16 @@ const START_ARGUMENTS: [&str; 9] = [
 ];
 static START_NAMES: PyOnceLock<[Py<PyString>; START_ARGUMENTS.len()]> = PyOnceLock::new();
 
-static START_SPAN: DirectMethod = DirectMethod::new("start_span", start_span);
-static START_AS_CURRENT_SPAN: DirectMethod =
-    DirectMethod::new("start_as_current_span", start_as_current_span);
-static SET_ATTRIBUTE: DirectMethod = DirectMethod::new("set_attribute", set_attribute);
-static ADD_EVENT: DirectMethod = DirectMethod::new("add_event", add_event);
-static END: DirectMethod = DirectMethod::new("end", end);
+direct_method!(START_SPAN, Tracer, "start_span", start_span);
+direct_method!(
+    START_AS_CURRENT_SPAN,
+    Tracer,
+    "start_as_current_span",
+    start_as_current_span
+);
+direct_method!(SET_ATTRIBUTE, Span, "set_attribute", set_attribute);
+direct_method!(ADD_EVENT, Span, "add_event", add_event);
+direct_method!(END, Span, "end", end);
 /// What a span that is not recorded ignores.
 static IGNORED: [DirectMethod; 8] = [
     DirectMethod::new("set_attribute", ignore),
@@ -101,15 +105,15 @@ fn with_request<'py, T>(
         said(set_status_on_exception.as_ref()),
         said(end_on_exit.as_ref()),
     )?;
-    start(&SpanRequest {
+    start(&SpanRequest::new(
         name,
-        context: said(context.as_ref()),
-        kind: said(kind.as_ref()),
-        attributes: said(attributes.as_ref()),
-        links: said(links.as_ref()),
-        start_time: said(start_time.as_ref()),
+        said(context.as_ref()),
+        said(kind.as_ref()),
+        said(attributes.as_ref()),
+        said(links.as_ref()),
+        said(start_time.as_ref()),
         options,
-    })
+    ))
     .map(Some)
 }
 
@@ -121,94 +125,44 @@ fn said<'a, 'py>(argument: Option<&'a Borrowed<'a, 'py, PyAny>>) -> Option<&'a B
         .filter(|argument| !argument.is_none())
 }
 
-unsafe extern "C" fn start_span(
-    itself: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    positional: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter calls this as a method of `Tracer`.
-    let call = unsafe { Call::new(itself, arguments, positional, names) };
-    call.answer(&START_SPAN.made, |call| {
-        // SAFETY: as above.
-        let tracer = unsafe { call.itself::<Tracer>() };
-        with_request(call, false, |start| tracer::start_anywhere(&tracer, start))
+#[inline]
+fn start_span<'py>(call: &Call<'py>, tracer: &Bound<'py, Tracer>) -> Answer<'py> {
+    with_request(call, false, |start| tracer::start_anywhere(tracer, start))
+}
+
+#[inline]
+fn start_as_current_span<'py>(call: &Call<'py>, tracer: &Bound<'py, Tracer>) -> Answer<'py> {
+    with_request(call, true, |start| {
+        let scope = recycled::object(call.py(), || SpanScope::new(tracer, start))?;
+        Ok(scope.into_any())
     })
 }
 
-unsafe extern "C" fn start_as_current_span(
-    itself: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    positional: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter calls this as a method of `Tracer`.
-    let call = unsafe { Call::new(itself, arguments, positional, names) };
-    call.answer(&START_AS_CURRENT_SPAN.made, |call| {
-        // SAFETY: as above.
-        let tracer = unsafe { call.itself::<Tracer>() };
-        with_request(call, true, |start| {
-            let scope = recycled::object(call.py(), SpanScope::new(&tracer, start))?;
-            Ok(scope.into_any())
-        })
-    })
+#[inline]
+fn set_attribute<'py>(call: &Call<'py>, span: &Bound<'py, Span>) -> Answer<'py> {
+    let Some([key, value]) = call.positional() else {
+        return Ok(None);
+    };
+    span.get().set_attribute(&key, &value)?;
+    Ok(Some(call.nothing()))
 }
 
-unsafe extern "C" fn set_attribute(
-    itself: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    positional: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter calls this as a method of `Span`.
-    let call = unsafe { Call::new(itself, arguments, positional, names) };
-    call.answer(&SET_ATTRIBUTE.made, |call| {
-        let Some([key, value]) = call.positional() else {
-            return Ok(None);
-        };
-        // SAFETY: as above.
-        let span = unsafe { call.itself::<Span>() };
-        span.get().set_attribute(&key, &value)?;
-        Ok(Some(call.nothing()))
-    })
+#[inline]
+fn add_event<'py>(call: &Call<'py>, span: &Bound<'py, Span>) -> Answer<'py> {
+    let Some([name, attributes]) = call.positional() else {
+        return Ok(None);
+    };
+    span.get().add_event(&name, Some(&attributes), None)?;
+    Ok(Some(call.nothing()))
 }
 
-unsafe extern "C" fn add_event(
-    itself: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    positional: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter calls this as a method of `Span`.
-    let call = unsafe { Call::new(itself, arguments, positional, names) };
-    call.answer(&ADD_EVENT.made, |call| {
-        let Some([name, attributes]) = call.positional() else {
-            return Ok(None);
-        };
-        // SAFETY: as above.
-        let span = unsafe { call.itself::<Span>() };
-        span.get().add_event(&name, Some(&attributes), None)?;
-        Ok(Some(call.nothing()))
-    })
-}
-
-unsafe extern "C" fn end(
-    itself: *mut ffi::PyObject,
-    arguments: *const *mut ffi::PyObject,
-    positional: ffi::Py_ssize_t,
-    names: *mut ffi::PyObject,
-) -> *mut ffi::PyObject {
-    // SAFETY: the interpreter calls this as a method of `Span`.
-    let call = unsafe { Call::new(itself, arguments, positional, names) };
-    call.answer(&END.made, |call| {
-        let Some([]) = call.positional() else {
-            return Ok(None);
-        };
-        // SAFETY: as above.
-        let span = unsafe { call.itself::<Span>() };
-        Span::end_at(&span, None)?;
-        Ok(Some(call.nothing()))
-    })
+#[inline]
+fn end<'py>(call: &Call<'py>, span: &Bound<'py, Span>) -> Answer<'py> {
+    let Some([]) = call.positional() else {
+        return Ok(None);
+    };
+    Span::end_at(span, None)?;
+    Ok(Some(call.nothing()))
 }
 
 unsafe extern "C" fn ignore(

@@ -1,26 +1,16 @@
 //! The end of a span: it becomes bytes in the buffer, and whoever wants to see it is called.
-use std::borrow::Cow;
-use std::cell::Cell;
-
 use millrace_wire::encode::SpanEncoder;
 use pyo3::prelude::*;
-use pyo3::types::PyString;
 
 use super::span::STATUS_UNSET;
 use super::state::{Content, Extra};
 use super::tracer::time_or_now;
 use super::{Span, SpanIds};
-use crate::text;
+use crate::{scratch, text};
 
 /// OTLP span flags: bits 8 and 9 say whether the parent is remote (trace.proto, `SpanFlags`).
 const HAS_IS_REMOTE: u32 = 0x100;
 const IS_REMOTE: u32 = 0x200;
-/// Where spans are put together before they go to the buffer; a larger one is not kept.
-const SCRATCH_MAX: usize = 64 * 1024;
-
-thread_local! {
-    static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-}
 
 /// Ends a span: its bytes go to the buffer, and whoever wants to see it is called.
 #[inline]
@@ -28,7 +18,7 @@ pub(crate) fn end(span: &Bound<'_, Span>, end_time: Option<&Bound<'_, PyAny>>) -
     let py = span.py();
     let this = span.get();
     let tracer = this.tracer.get();
-    let recorder = tracer.recorder.get();
+    let destination = &tracer.recorder.get().destination;
     let end = time_or_now(end_time);
     let trace_state = match &this.trace_state {
         Some(state) => Some(state.bind(py).call_method0("to_header")?),
@@ -38,26 +28,22 @@ pub(crate) fn end(span: &Bound<'_, Span>, end_time: Option<&Bound<'_, PyAny>>) -
         Some(header) => header.extract::<&str>()?,
         None => "",
     };
-    let processor = recorder.processor(py);
+    let processor = destination.processor(py);
     let Some(mut state) = this.open_state(py, "end")? else {
         return Ok(());
     };
     state.end = Some(end);
     let (Some(buffer), Some(place), true) =
-        (&recorder.buffer, &tracer.place, this.ids.is_sampled())
+        (&destination.buffer, &tracer.place, this.ids.is_sampled())
     else {
         drop(state);
         return tell(span, processor);
     };
     let content = state.take(py);
     drop(state);
-    // Taken, not borrowed: reading Python objects can run a finalizer, which may end a span itself.
-    let mut scratch = SCRATCH.take();
-    scratch.clear();
-    encode(py, this, &content, end, trace_state, &mut scratch);
-    buffer.append(place, &scratch);
-    scratch.shrink_to(SCRATCH_MAX);
-    SCRATCH.set(scratch);
+    scratch::append(buffer, place, |out| {
+        encode(py, this, &content, end, trace_state, out);
+    });
     if processor.is_some() {
         this.state(py).restore(content);
     } else {
@@ -94,7 +80,7 @@ fn encode(
         parent.map(|parent| &parent.ids.span_id),
     )
     .trace_state(trace_state)
-    .name(&text(&content.name), i32::from(this.kind) + 1)
+    .name(&text::lossy(&content.name), i32::from(this.kind) + 1)
     .times(this.start, end);
     content.attributes.each(py, |key, value| {
         span.attribute(key, value);
@@ -107,7 +93,7 @@ fn encode(
         encode_extra(py, extra, &mut span);
     }
     if content.status_code != STATUS_UNSET {
-        let description = content.status_description.as_ref().map(text);
+        let description = content.status_description.as_ref().map(text::lossy);
         span.status(
             i32::from(content.status_code),
             description.as_deref().unwrap_or_default(),
@@ -119,7 +105,7 @@ fn encode(
 
 fn encode_extra(py: Python<'_>, extra: &Extra, span: &mut SpanEncoder<'_>) {
     for event in &extra.events {
-        span.event(event.time, &text(event.name.bind(py)), |encoder| {
+        span.event(event.time, &text::lossy(event.name.bind(py)), |encoder| {
             event.attributes.each(py, |key, value| {
                 encoder.attribute(key, value);
             });
@@ -153,13 +139,4 @@ fn encode_extra(py: Python<'_>, extra: &Extra, span: &mut SpanEncoder<'_>) {
 
 fn flags(ids: SpanIds, is_remote: bool) -> u32 {
     u32::from(ids.flags) | HAS_IS_REMOTE | if is_remote { IS_REMOTE } else { 0 }
-}
-
-/// The text of a string; what UTF-8 cannot hold becomes a question mark.
-#[inline]
-fn text<'a>(text: &'a Bound<'_, PyString>) -> Cow<'a, str> {
-    match text::utf8(text) {
-        Some(text) => Cow::Borrowed(text),
-        None => text.to_string_lossy(),
-    }
 }

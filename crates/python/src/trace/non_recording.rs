@@ -34,9 +34,10 @@ impl Recycled for NonRecordingSpan {
         &BLOCKS
     }
 
+    #[expect(unsafe_code, reason = "as in `recycled`")]
     #[inline]
-    fn release(self, py: Python<'_>) {
-        if let Some(state) = self.trace_state {
+    unsafe fn release(&mut self, py: Python<'_>) {
+        if let Some(state) = self.trace_state.take() {
             state.drop_ref(py);
         }
     }

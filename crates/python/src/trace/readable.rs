@@ -153,7 +153,7 @@ impl Span {
 
     #[getter]
     fn resource(&self, py: Python<'_>) -> Py<PyAny> {
-        self.tracer.get().recorder.get().resource(py)
+        self.tracer.get().recorder.get().destination.resource(py)
     }
 
     #[getter]

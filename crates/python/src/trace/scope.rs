@@ -77,8 +77,7 @@ impl SpanScope {
     fn again<'py>(slf: &Bound<'py, Self>) -> PyResult<Bound<'py, Self>> {
         let py = slf.py();
         let this = slf.get();
-        let again = Self::new(this.tracer.bind(py), &this.request(py));
-        recycled::object(py, again)
+        recycled::object(py, || Self::new(this.tracer.bind(py), &this.request(py)))
     }
 }
 
@@ -138,10 +137,17 @@ impl SpanScope {
 
 impl Entered {
     #[inline]
-    fn release(self, py: Python<'_>) {
-        let_go(py, self.span);
-        let_go(py, self.below);
-        let_go(py, self.token);
+    fn release(&mut self, py: Python<'_>) {
+        let_go(py, &mut self.span);
+        let_go(py, &mut self.below);
+        let_go(py, &mut self.token);
+    }
+}
+
+#[inline]
+fn let_go(py: Python<'_>, object: &mut Option<Py<PyAny>>) {
+    if let Some(object) = object.take() {
+        object.drop_ref(py);
     }
 }
 
@@ -156,23 +162,20 @@ impl Recycled for SpanScope {
         scope_calls::make_scopes_callable(class, offset + std::mem::offset_of!(Self, call))
     }
 
+    #[expect(unsafe_code, reason = "as in `recycled`")]
     #[inline]
-    fn release(self, py: Python<'_>) {
-        self.tracer.drop_ref(py);
-        self.name.drop_ref(py);
-        let_go(py, self.context);
-        let_go(py, self.kind);
-        let_go(py, self.attributes);
-        let_go(py, self.links);
-        let_go(py, self.start_time);
-        self.entered.into_inner().release(py);
-    }
-}
-
-#[inline]
-fn let_go(py: Python<'_>, object: Option<Py<PyAny>>) {
-    if let Some(object) = object {
-        object.drop_ref(py);
+    unsafe fn release(&mut self, py: Python<'_>) {
+        // SAFETY: as the caller says.
+        unsafe {
+            recycled::let_go(py, &self.tracer);
+            recycled::let_go(py, &self.name);
+        }
+        let_go(py, &mut self.context);
+        let_go(py, &mut self.kind);
+        let_go(py, &mut self.attributes);
+        let_go(py, &mut self.links);
+        let_go(py, &mut self.start_time);
+        self.entered.get_mut().release(py);
     }
 }
 

@@ -86,36 +86,39 @@ impl Span {
         start: &SpanRequest<'_, 'py>,
         begun: Begun<'_, 'py>,
     ) -> PyResult<Bound<'py, Self>> {
+        let py = tracer.py();
         let limits = &tracer.get().recorder.get().limits;
         let name = name_text(start.name)?;
-        let attributes = match begun.attributes {
-            Some(given) => Attributes::from_mapping(Some(given), &limits.attributes)?,
-            None => Attributes::default(),
+        let given = match begun.attributes {
+            Some(given) => Some(Attributes::from_mapping(Some(given), &limits.attributes)?),
+            None => None,
         };
         let extra = match start.links {
             Some(links) if !links.is_none() => linked(links, tracer)?,
             _ => None,
         };
-        recycled::object(
-            tracer.py(),
-            Self {
-                tracer: tracer.clone().unbind(),
-                ids: begun.ids,
-                parent: begun.parent,
-                trace_state: begun.trace_state,
-                kind: begun.kind,
-                start: time_or_now(start.start_time),
-                options: start.options,
-                state: Held::new(State {
-                    name: name.unbind(),
-                    end: None,
-                    attributes,
-                    status_code: STATUS_UNSET,
-                    status_description: None,
-                    extra,
-                }),
-            },
-        )
+        let started = time_or_now(start.start_time);
+        let span = recycled::object(py, || Self {
+            tracer: tracer.clone().unbind(),
+            ids: begun.ids,
+            parent: begun.parent,
+            trace_state: begun.trace_state,
+            kind: begun.kind,
+            start: started,
+            options: start.options,
+            state: Held::new(State {
+                name: name.unbind(),
+                end: None,
+                attributes: Attributes::default(),
+                status_code: STATUS_UNSET,
+                status_description: None,
+                extra,
+            }),
+        })?;
+        if let Some(given) = given {
+            span.get().state(py).attributes = given;
+        }
+        Ok(span)
     }
 
     pub(crate) fn ids(&self) -> SpanIds {
@@ -173,16 +176,18 @@ impl Recycled for Span {
         &BLOCKS
     }
 
+    #[expect(unsafe_code, reason = "as in `recycled`")]
     #[inline]
-    fn release(self, py: Python<'_>) {
-        self.tracer.drop_ref(py);
-        if let Some(state) = self.parent.and_then(|parent| parent.trace_state) {
+    unsafe fn release(&mut self, py: Python<'_>) {
+        // SAFETY: as the caller says.
+        unsafe {
+            recycled::let_go(py, &self.tracer);
+            self.state.get_mut().release(py);
+        }
+        let parents = self.parent.take().and_then(|parent| parent.trace_state);
+        for state in [parents, self.trace_state.take()].into_iter().flatten() {
             state.drop_ref(py);
         }
-        if let Some(state) = self.trace_state {
-            state.drop_ref(py);
-        }
-        self.state.into_inner().release(py);
     }
 }
 

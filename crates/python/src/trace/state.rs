@@ -5,6 +5,7 @@ use pyo3::types::PyString;
 use super::parent::kept_state;
 use super::{SpanIds, Tracer};
 use crate::attributes::Attributes;
+use crate::recycled;
 
 /// What can change until the span ends.
 pub(super) struct State {
@@ -63,15 +64,23 @@ impl State {
         }
     }
 
-    /// Lets go of all that it refers to.
+    /// Lets go of all that it refers to, where it lies.
+    ///
+    /// # Safety
+    ///
+    /// It is called once, and nobody uses or drops the state afterwards.
+    #[expect(unsafe_code, reason = "as in `recycled`")]
     #[inline]
-    pub(super) fn release(self, py: Python<'_>) {
-        self.name.drop_ref(py);
+    pub(super) unsafe fn release(&mut self, py: Python<'_>) {
+        // SAFETY: as the caller says.
+        unsafe {
+            recycled::let_go(py, &self.name);
+        }
         self.attributes.release(py);
-        if let Some(description) = self.status_description {
+        if let Some(description) = self.status_description.take() {
             description.drop_ref(py);
         }
-        if let Some(extra) = self.extra {
+        if let Some(extra) = self.extra.take() {
             extra.release(py);
         }
     }
@@ -110,14 +119,14 @@ impl Extra {
 }
 
 impl Event {
-    pub(super) fn release(self, py: Python<'_>) {
+    pub(super) fn release(mut self, py: Python<'_>) {
         self.name.drop_ref(py);
         self.attributes.release(py);
     }
 }
 
 impl Link {
-    fn release(self, py: Python<'_>) {
+    fn release(mut self, py: Python<'_>) {
         self.context.drop_ref(py);
         if let Some(state) = self.trace_state {
             state.drop_ref(py);
@@ -129,7 +138,7 @@ impl Link {
 impl Content<'_> {
     /// Lets go of all that it refers to.
     #[inline]
-    pub(super) fn release(self, py: Python<'_>) {
+    pub(super) fn release(mut self, py: Python<'_>) {
         self.attributes.release(py);
         if let Some(extra) = self.extra {
             extra.release(py);

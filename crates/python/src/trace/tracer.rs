@@ -36,18 +36,31 @@ pub(crate) struct SpanRequest<'a, 'py> {
 }
 
 impl<'a, 'py> SpanRequest<'a, 'py> {
+    #[inline]
+    pub(crate) fn new(
+        name: &'a Bound<'py, PyAny>,
+        context: Option<&'a Bound<'py, PyAny>>,
+        kind: Option<&'a Bound<'py, PyAny>>,
+        attributes: Option<&'a Bound<'py, PyAny>>,
+        links: Option<&'a Bound<'py, PyAny>>,
+        start_time: Option<&'a Bound<'py, PyAny>>,
+        options: Options,
+    ) -> Self {
+        Self {
+            name,
+            context,
+            kind,
+            attributes,
+            links,
+            start_time,
+            options,
+        }
+    }
+
     /// One that says nothing but a name.
     #[inline]
     pub(crate) fn of(name: &'a Bound<'py, PyAny>) -> Self {
-        Self {
-            name,
-            context: None,
-            kind: None,
-            attributes: None,
-            links: None,
-            start_time: None,
-            options: Options::ALL,
-        }
+        Self::new(name, None, None, None, None, None, Options::ALL)
     }
 }
 
@@ -67,15 +80,8 @@ impl Tracer {
         record_exception: Option<&Bound<'py, PyAny>>,
         set_status_on_exception: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
-        let start = SpanRequest {
-            name,
-            context,
-            kind,
-            attributes,
-            links,
-            start_time,
-            options: Options::new(record_exception, set_status_on_exception, None)?,
-        };
+        let options = Options::new(record_exception, set_status_on_exception, None)?;
+        let start = SpanRequest::new(name, context, kind, attributes, links, start_time, options);
         start_anywhere(slf, &start)
     }
 
@@ -94,16 +100,9 @@ impl Tracer {
         set_status_on_exception: Option<&Bound<'py, PyAny>>,
         end_on_exit: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, SpanScope>> {
-        let start = SpanRequest {
-            name,
-            context,
-            kind,
-            attributes,
-            links,
-            start_time,
-            options: Options::new(record_exception, set_status_on_exception, end_on_exit)?,
-        };
-        recycled::object(slf.py(), SpanScope::new(slf, &start))
+        let options = Options::new(record_exception, set_status_on_exception, end_on_exit)?;
+        let start = SpanRequest::new(name, context, kind, attributes, links, start_time, options);
+        recycled::object(slf.py(), || SpanScope::new(slf, &start))
     }
 
     /// Whether this tracer records at all.
@@ -123,7 +122,7 @@ impl Tracer {
 
     #[getter]
     fn resource(&self, py: Python<'_>) -> Py<PyAny> {
-        self.recorder.get().resource(py)
+        self.recorder.get().destination.resource(py)
     }
 }
 
@@ -169,7 +168,7 @@ pub(crate) fn started<'py>(
             complaint::settle(tracer.py(), Err(error), || ())?;
             let ids = SpanIds::default();
             let trace_state = None;
-            Ok(recycled::object(tracer.py(), NonRecordingSpan { ids, trace_state })?.into_any())
+            Ok(recycled::object(tracer.py(), || NonRecordingSpan { ids, trace_state })?.into_any())
         }
     }
 }
@@ -187,7 +186,7 @@ fn start_span<'py>(
         Some(span) => Parent::of(&span)?,
         None => None,
     };
-    if !this.is_enabled.load(Ordering::Relaxed) || !recorder.is_open() {
+    if !this.is_enabled.load(Ordering::Relaxed) || !recorder.destination.is_open() {
         return passed_on(py, parent);
     }
     let Drawn {
@@ -235,7 +234,7 @@ fn start_span<'py>(
             .and_then(|parent| parent.trace_state.as_ref().map(|state| state.clone_ref(py))),
     };
     if sampled.decision == Decision::Drop {
-        return Ok(recycled::object(py, NonRecordingSpan { ids, trace_state })?.into_any());
+        return Ok(recycled::object(py, || NonRecordingSpan { ids, trace_state })?.into_any());
     }
     let attributes = sampled.attributes.as_ref().or(start.attributes);
     let begun = span::Begun {
@@ -246,7 +245,7 @@ fn start_span<'py>(
         attributes,
     };
     let span = Span::begin(tracer, start, begun)?;
-    if let Some(processor) = recorder.processor(py) {
+    if let Some(processor) = recorder.destination.processor(py) {
         processor.call_method1("on_start", (&span, start.context))?;
     }
     Ok(span.into_any())
@@ -256,7 +255,7 @@ fn start_span<'py>(
 fn passed_on(py: Python<'_>, parent: Option<Parent>) -> PyResult<Bound<'_, PyAny>> {
     let (ids, trace_state) =
         parent.map_or_else(Default::default, |parent| (parent.ids, parent.trace_state));
-    Ok(recycled::object(py, NonRecordingSpan { ids, trace_state })?.into_any())
+    Ok(recycled::object(py, || NonRecordingSpan { ids, trace_state })?.into_any())
 }
 
 /// A time that a user gave, in nanoseconds since 1970, or now.

@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from typing import Any
 
 from millrace.api.endpoint import Call, Fault
 from millrace.api.filters import Conditions
 from millrace.api.queries import Queries
+from millrace.search import Search
 
-__all__ = ["LIMIT_DEFAULT", "LIMIT_MAX", "Search", "operations", "read_traces", "services"]
+__all__ = ["LIMIT_DEFAULT", "LIMIT_MAX", "operations", "read_traces", "search_by", "services", "tags_of"]
 
 LIMIT_DEFAULT = 100
 LIMIT_MAX = 1_500
@@ -18,48 +19,23 @@ ANSWER_BYTES_MAX = 48 << 20
 """Whole traces of one answer, before they become JSON of about thrice the size; those that follow are left out."""
 
 
-@dataclass
-class Search:
-    """What a trace must have in one of its spans."""
-
-    service: str | None = None
-    operation: str | None = None
-    tags: dict[str, str] = field(default_factory=dict)
-    start_ns: int | None = None
-    end_ns: int | None = None
-    min_duration_ns: int | None = None
-    max_duration_ns: int | None = None
-    limit: int = LIMIT_DEFAULT
-
-    def conditions(self) -> Conditions:
-        """Return it as conditions of SQL."""
-        chosen = Conditions()
-        chosen.between("start_time_unix_nano", self.start_ns, self.end_ns)
-        for column, value in (("service_name", self.service), ("name", self.operation)):
-            if value:
-                chosen.add(f"{column} = ?", value)
-        if self.min_duration_ns is not None:
-            chosen.add("duration_ns >= ?::UBIGINT", self.min_duration_ns)
-        if self.max_duration_ns is not None:
-            chosen.add("duration_ns <= ?::UBIGINT", self.max_duration_ns)
-        for key, value in self.tags.items():
-            _add_tag(chosen, key, value)
-        return chosen
-
-
-def _add_tag(chosen: Conditions, key: str, value: str) -> None:
-    """Add a tag; some of Jaeger's tags are fields of a span in OpenTelemetry."""
-    match key:
-        case "error":
-            chosen.add(f"status_code {'=' if value == 'true' else '<>'} 'ERROR'")
-        case "span.kind":
-            chosen.add("kind = ?", value.upper())
-        case "otel.status_code":
-            chosen.add("status_code = ?", value.upper())
-        case "otel.scope.name" | "otel.library.name":
-            chosen.add("scope_name = ?", value)
-        case _:
-            chosen.attributes([(key, value)])
+def search_by(tags: dict[str, str], **wanted: Any) -> Search:  # noqa: ANN401 - fields of the search
+    """Return a search by tags, some of which are fields of a span in OpenTelemetry, and by what else is wanted."""
+    where: list[tuple[str, list[Any]]] = []
+    attributes: dict[str, str] = {}
+    for key, value in tags.items():
+        match key:
+            case "error":
+                where.append((f"status_code {'=' if value == 'true' else '<>'} 'ERROR'", []))
+            case "span.kind":
+                where.append(("kind = ?", [value.upper()]))
+            case "otel.status_code":
+                where.append(("status_code = ?", [value.upper()]))
+            case "otel.scope.name" | "otel.library.name":
+                where.append(("scope_name = ?", [value]))
+            case _:
+                attributes[key] = value
+    return Search(attributes=attributes, where=where, **wanted)
 
 
 def tags_of(texts: Iterable[str], name: str) -> dict[str, str]:

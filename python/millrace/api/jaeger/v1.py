@@ -11,7 +11,6 @@ from millrace.api.endpoint import NANOSECONDS_MAX, Call, Endpoint, Parameter, co
 from millrace.api.jaeger import search
 from millrace.api.jaeger.model import trace_of
 from millrace.api.trace import id_parameter, read_trace
-from millrace.api.traces import find_traces
 
 __all__ = ["ENDPOINTS", "TRACE_PATH", "refuse", "trace"]
 
@@ -47,16 +46,17 @@ async def _operations(call: Call) -> dict[str, Any]:
 async def _traces(call: Call) -> dict[str, Any]:
     trace_ids: list[str] = [one.lower() for one in call["traceID"]]
     if not trace_ids:
-        wanted = search.Search(
+        wanted = search.search_by(
+            search.tags_of((*call["tags"], *call["tag"]), "tags"),
             service=call["service"],
             operation=None if call["operation"] == "all" else call["operation"],
-            tags=search.tags_of((*call["tags"], *call["tag"]), "tags"),
-            start_ns=None if call["start"] is None else call["start"] * 1_000,
-            end_ns=None if call["end"] is None else (call["end"] + 1) * 1_000,
+            start=None if call["start"] is None else call["start"] * 1_000,
+            end=None if call["end"] is None else call["end"] * 1_000 + 999,
             min_duration_ns=call["minDuration"],
             max_duration_ns=call["maxDuration"],
+            limit=call["limit"],
         )
-        found = await find_traces(call.queries, wanted.conditions(), call["limit"], end=wanted.end_ns)
+        found = await call.queries.find(wanted)
         trace_ids = [one.trace_id for one in found]
     requests, left_out = await search.read_traces(call, trace_ids)
     warning = [f"{left_out} more traces were found: ask for fewer at once"] if left_out else None

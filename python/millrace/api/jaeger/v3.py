@@ -13,7 +13,7 @@ from millrace.api.endpoint import Call, Endpoint, Fault, Parameter, count, text
 from millrace.api.filters import Conditions
 from millrace.api.jaeger import search
 from millrace.api.trace import id_parameter, read_trace
-from millrace.api.traces import find_traces, summaries
+from millrace.search import Search
 
 __all__ = ["ENDPOINTS", "refuse"]
 
@@ -33,7 +33,7 @@ async def _operations(call: Call) -> dict[str, Any]:
     return {"operations": [{"name": name, "spanKind": span_kind} for name, span_kind in found]}
 
 
-def _wanted(call: Call) -> search.Search:
+def _wanted(call: Call) -> Search:
     """Read a search; each parameter has a name in each spelling."""
 
     def given(name: str) -> Any:  # noqa: ANN401 - parameters have different types
@@ -43,12 +43,12 @@ def _wanted(call: Call) -> search.Search:
     start, end = given("startTimeMin"), given("startTimeMax")
     if start is None or end is None:
         raise Fault("query.startTimeMin and query.startTimeMax are required")
-    return search.Search(
+    return search.search_by(
+        search.tags_of(filter(None, [call["query.attributes"]]), "query.attributes"),
         service=given("serviceName"),
         operation=given("operationName"),
-        tags=search.tags_of(filter(None, [call["query.attributes"]]), "query.attributes"),
-        start_ns=start,
-        end_ns=end + 1,
+        start=start,
+        end=end,
         min_duration_ns=given("durationMin"),
         max_duration_ns=given("durationMax"),
         limit=given("searchDepth") or call["query.num_traces"] or search.LIMIT_DEFAULT,
@@ -56,8 +56,7 @@ def _wanted(call: Call) -> search.Search:
 
 
 async def _traces(call: Call) -> Response:
-    wanted = _wanted(call)
-    found = await find_traces(call.queries, wanted.conditions(), wanted.limit, end=wanted.end_ns)
+    found = await call.queries.find(_wanted(call))
     requests, _ = await search.read_traces(call, [one.trace_id for one in found])
     if not requests:
         raise Fault("No traces found", 404)
@@ -74,8 +73,7 @@ def _wrapped(requests: list[bytes]) -> Response:
 
 
 async def _summaries(call: Call) -> dict[str, Any]:
-    wanted = _wanted(call)
-    found = await find_traces(call.queries, wanted.conditions(), wanted.limit, end=wanted.end_ns)
+    found = await call.queries.find(_wanted(call))
     orphans = await _orphans(call, [one.trace_id for one in found])
     return {
         "summaries": [
@@ -93,7 +91,7 @@ async def _summaries(call: Call) -> dict[str, Any]:
                     for part in one["services"]
                 ],
             }
-            for one in await summaries(call.queries, found)
+            for one in await call.queries.summaries(found)
         ]
     }
 
@@ -113,6 +111,7 @@ async def _orphans(call: Call, trace_ids: list[str]) -> dict[str, int]:
         ) GROUP BY ALL
         """,
         chosen.parameters,
+        trace_ids=trace_ids,
     )
     return dict(rows)
 

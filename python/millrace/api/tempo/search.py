@@ -2,16 +2,19 @@
 
 import json
 import shlex
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 from millrace.api import shapes
 from millrace.api.durations import parse_duration_ns
 from millrace.api.endpoint import Call, Fault, Parameter, count, text
-from millrace.api.filters import Conditions
 from millrace.api.queries import Queries
+from millrace.api.tempo.selection import selected_spans
+from millrace.api.tempo.spansets import needed
 from millrace.api.tempo.traceql import Both, Compare, Field, Query, SpanSet, parse
-from millrace.api.tempo.traceql_sql import aggregates_of, any_span_of, fields_of, matching, whole_trace_of
-from millrace.api.traces import Found, summaries
+from millrace.api.tempo.traceql_sql import any_of, fields_of
+from millrace.search import Found, Search
 
 __all__ = ["PARAMETERS", "otlp_value", "search"]
 
@@ -19,6 +22,10 @@ _LIMIT_DEFAULT = 20
 _LIMIT_MAX = 1_000
 _SPANS_DEFAULT = 3
 _SPANS_MAX = 100
+_CANDIDATES_MAX = 5_000
+"""Traces that one search looks at as a whole, the youngest ones: it must end, also where hardly any fulfils it."""
+_TOGETHER = 100
+"""Traces whose spans are read by one query."""
 _SECOND_NS = 1_000_000_000
 _SECONDS_MAX = (2**64 - 1) // _SECOND_NS
 
@@ -35,25 +42,51 @@ PARAMETERS = (
     count("end", "in seconds", None, 0, _SECONDS_MAX),
 )
 
+_Selected: TypeAlias = tuple[Found, list[str]]
+"""A trace, and the ids of the spans by which it was found."""
+
 
 async def search(call: Call) -> dict[str, Any]:
     """Answer a search."""
     query = parse(call["q"]) if call["q"] else _of_tags(call)
-    chosen = Conditions()
     start, end = call["start"], call["end"]
-    chosen.between(
-        "start_time_unix_nano",
-        None if start is None else start * _SECOND_NS,
-        None if end is None else (end + 1) * _SECOND_NS,
+    where = any_of(needed(query.span_sets))
+    wanted = Search(
+        start=None if start is None else start * _SECOND_NS,
+        end=None if end is None else (end + 1) * _SECOND_NS - 1,
+        where=[] if where.text == "(true)" else [where],
     )
-    match = matching(query)
-    if not whole_trace_of(query):
-        chosen.add(f"({match.text})", *match.values)
-    found = await _find(call.queries, query, chosen, call["limit"])
-    spans = await _spans(call.queries, chosen, [one.trace_id for one in found], call["spss"])
+    selected, inspected = await _selected(call.queries, query, wanted, call["limit"])
+    spans = await _spans(call.queries, {one.trace_id: ids[: call["spss"]] for one, ids in selected})
     fields = fields_of(query)
-    traces = [_trace(one, *spans.get(one["trace_id"], ([], 0)), fields) for one in await summaries(call.queries, found)]
-    return {"traces": traces, "metrics": {"inspectedTraces": len(traces)}}
+    summaries = {one["trace_id"]: one for one in await call.queries.summaries([one for one, _ in selected])}
+    traces = [
+        _trace(summaries[one.trace_id], spans.get(one.trace_id, []), len(ids), fields)
+        for one, ids in selected
+        if one.trace_id in summaries
+    ]
+    return {"traces": traces, "metrics": {"inspectedTraces": inspected}}
+
+
+async def _selected(queries: Queries, query: Query, wanted: Search, limit: int) -> tuple[list[_Selected], int]:
+    """Return the traces that a query finds, the youngest first, and how many were looked at for that.
+
+    Candidates are found by one span first, then looked at as a whole; more of them when too few are left.
+    """
+    selected: list[_Selected] = []
+    inspected, asked = 0, limit
+    while True:
+        candidates = await queries.find(replace(wanted, limit=asked))
+        for begin in range(inspected, len(candidates), _TOGETHER):
+            together = candidates[begin : begin + _TOGETHER]
+            found = await selected_spans(queries, query, [one.trace_id for one in together])
+            selected += [(one, found[one.trace_id]) for one in together if found.get(one.trace_id)]
+            inspected = begin + len(together)
+            if len(selected) >= limit:
+                return selected[:limit], inspected
+        if len(candidates) < asked or asked >= _CANDIDATES_MAX:
+            return selected, inspected
+        asked = min(8 * asked, _CANDIDATES_MAX)
 
 
 def _of_tags(call: Call) -> Query:
@@ -76,46 +109,28 @@ def _of_tags(call: Call) -> Query:
     return Query(SpanSet(joined), (), ())
 
 
-async def _find(queries: Queries, query: Query, chosen: Conditions, limit: int) -> list[Found]:
-    of_trace = [any_span_of(query), *aggregates_of(query.aggregates)]
-    rows = await queries.tuples(
-        f"""
-        SELECT trace_id, 0, min(start_time_unix_nano), max(start_time_unix_nano)
-        FROM spans {chosen.where} GROUP BY trace_id
-        HAVING {" AND ".join(one.text for one in of_trace)}
-        ORDER BY max(start_time_unix_nano) DESC, trace_id LIMIT {limit}
-        """,
-        [*chosen.parameters, *(value for one in of_trace for value in one.values)],
-    )
-    return [Found(*row) for row in rows]
-
-
-async def _spans(
-    queries: Queries, chosen: Conditions, trace_ids: list[str], limit: int
-) -> dict[str, tuple[list[dict[str, Any]], int]]:
-    """Return the first matching spans of each trace, and how many there are."""
-    if not trace_ids:
+async def _spans(queries: Queries, wanted: Mapping[str, Sequence[str]]) -> dict[str, list[dict[str, Any]]]:
+    """Return some spans of each trace."""
+    pairs = [(trace_id, span_id) for trace_id, ids in wanted.items() for span_id in ids]
+    if not pairs:
         return {}
-    where = Conditions()
-    where.parts, where.parameters = list(chosen.parts), list(chosen.parameters)
-    where.add(f"trace_id IN ({', '.join('?' * len(trace_ids))})", *trace_ids)
+    # The ids of traces stand by themselves for the reader of a file; the pairs are looked at when it has read.
     rows = await queries.rows(
         f"""
-        WITH found AS (
-            SELECT *, count(*) OVER (PARTITION BY trace_id) AS matched FROM spans {where.where}
-            QUALIFY row_number() OVER (PARTITION BY trace_id ORDER BY start_time_unix_nano, span_id) <= {limit}
-        )
-        SELECT trace_id, span_id, name, start_time_unix_nano, duration_ns, matched, status_code, kind,
-            status_message, found.service_name, found.attributes::JSON::VARCHAR AS attributes,
+        SELECT found.trace_id, span_id, name, start_time_unix_nano, duration_ns, status_code, kind, status_message,
+            found.service_name, found.attributes::JSON::VARCHAR AS attributes,
             resources.attributes::JSON::VARCHAR AS resource
-        FROM found LEFT JOIN resources ON found.resource_id = resources.resource_id
+        FROM spans AS found LEFT JOIN resources ON found.resource_id = resources.resource_id
+        WHERE found.trace_id IN ({", ".join("?" * len(wanted))})
+            AND (found.trace_id, span_id) IN ({", ".join(["(?, ?)"] * len(pairs))})
         ORDER BY start_time_unix_nano, span_id
         """,
-        where.parameters,
+        [*wanted, *(value for pair in pairs for value in pair)],
+        trace_ids=list(wanted),
     )
-    found: dict[str, tuple[list[dict[str, Any]], int]] = {}
+    found: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
-        found.setdefault(row["trace_id"], ([], row["matched"]))[0].append(row)
+        found.setdefault(row["trace_id"], []).append(row)
     return found
 
 

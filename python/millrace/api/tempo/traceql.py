@@ -1,6 +1,6 @@
-"""Reads TraceQL: span sets with conditions, joined by `&&` and `||`, and the stages count, avg, min, max, sum, select.
+"""Reads TraceQL: span sets, joined by logic and structure, and the stages count, avg, min, max, sum, select.
 
-What is not read is refused with a sentence that names it: structural operators, arithmetic, and metrics functions.
+What is not read is refused with a sentence that names it: arithmetic, groups, and metrics functions.
 """
 
 import re
@@ -10,7 +10,20 @@ from typing import TypeAlias
 from millrace.api.durations import parse_duration_ns
 from millrace.api.endpoint import Fault
 
-__all__ = ["Aggregate", "Both", "Compare", "Either", "Field", "Not", "Query", "SpanSet", "Value", "parse"]
+__all__ = [
+    "Aggregate",
+    "Both",
+    "Compare",
+    "Either",
+    "Field",
+    "Not",
+    "Query",
+    "Related",
+    "SpanSet",
+    "SpanSets",
+    "Value",
+    "parse",
+]
 
 DEPTH_MAX = 32
 CONDITIONS_MAX = 64
@@ -66,6 +79,16 @@ class SpanSet:
 
 
 @dataclass(frozen=True)
+class Related:
+    """The spans of the right span set that stand in a relation to one of the left: `>` is the child of one."""
+
+    left: "SpanSets"
+    operator: str
+    """One of `>`, `>>`, `<`, `<<`, `~`; after `!` those that do not, after `&` those of both sides that do."""
+    right: "SpanSets"
+
+
+@dataclass(frozen=True)
 class Aggregate:
     """A number over the spans that were found in a trace, compared with another."""
 
@@ -76,7 +99,7 @@ class Aggregate:
 
 
 Condition: TypeAlias = Compare | Not | Both | Either
-SpanSets: TypeAlias = SpanSet | Both | Either
+SpanSets: TypeAlias = SpanSet | Both | Either | Related
 
 
 @dataclass(frozen=True)
@@ -95,11 +118,12 @@ _TOKEN = re.compile(
   | (?P<number>-?[0-9]+(?:\.[0-9]+)?)(?![\w.])
   | (?P<field>(?:span|resource|event|link|instrumentation)?\."(?:[^"\\]|\\.)*"
         |\.?[A-Za-z_](?:[\w.\-/]|:(?=\w))*)
-  | (?P<sign>&&|\|\||!=|=~|!~|>=|<=|>>|<<|[{}()|,=<>!~+*/%^-])
+  | (?P<sign>&&|\|\||[&!]?(?:>>|<<)|&[<>~]|!=|=~|!~|>=|<=|![<>]|[{}()|,=<>!~+*/%^-])
     )""",
     re.VERBOSE,
 )
 _COMPARISONS = {"=", "!=", "=~", "!~", ">", ">=", "<", "<="}
+RELATIONS = {f"{prefix}{sign}" for prefix in ("", "!", "&") for sign in (">", ">>", "<", "<<", "~")}
 _AGGREGATES = {"count", "avg", "min", "max", "sum"}
 _WORDS: dict[str, Value] = {"true": True, "false": False, "nil": None}
 _SCOPES = {"span", "resource", "event", "link", "instrumentation"}
@@ -195,15 +219,21 @@ class _Parser:
         return Query(span_sets, tuple(aggregates), tuple(selected))
 
     def _span_sets(self) -> SpanSets:
-        left = self._span_sets_both()
-        while self._take("||"):
-            left = Either(left, self._span_sets_both())
-        return left
+        """Read span sets. As in Tempo, `&&` and `||` bind alike, from the left, and structure binds tighter."""
+        left = self._related()
+        while True:
+            if self._take("&&"):
+                left = Both(left, self._related())
+            elif self._take("||"):
+                left = Either(left, self._related())
+            else:
+                return left
 
-    def _span_sets_both(self) -> SpanSets:
+    def _related(self) -> SpanSets:
         left = self._span_set()
-        while self._take("&&"):
-            left = Both(left, self._span_set())
+        while self._at < len(self._tokens) and self._tokens[self._at][1] in RELATIONS:
+            operator = self._next("an operator")[1]
+            left = Related(left, operator, self._span_set())
         return left
 
     def _span_set(self) -> SpanSets:
@@ -214,6 +244,7 @@ class _Parser:
             self._depth -= 1
             return inner
         self._expect("{")
+        self._count()
         if self._take("}"):
             return SpanSet(None)
         condition = self._either()
@@ -246,9 +277,7 @@ class _Parser:
             self._depth -= 1
 
     def _compare(self) -> Condition:
-        self._conditions += 1
-        if self._conditions > CONDITIONS_MAX:
-            raise Fault(f"TraceQL: at most {CONDITIONS_MAX} conditions")
+        self._count()
         kind, text = self._next("a condition")
         if kind == "field" and text in {"true", "false"}:
             return Compare(Field("intrinsic", "always"), "=", text == "true")
@@ -293,6 +322,11 @@ class _Parser:
             fields.append(field_of(self._next("a field")[1]))
             self._take(",")
         return fields
+
+    def _count(self) -> None:
+        self._conditions += 1
+        if self._conditions > CONDITIONS_MAX:
+            raise Fault(f"TraceQL: at most {CONDITIONS_MAX} conditions and span sets")
 
     def _enter(self) -> None:
         self._depth += 1

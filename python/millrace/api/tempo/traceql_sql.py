@@ -1,13 +1,13 @@
 """Conditions of TraceQL as SQL over the views of a store."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from millrace.api.endpoint import Fault
 from millrace.api.filters import attribute_text
-from millrace.api.tempo.traceql import Aggregate, Both, Compare, Either, Field, Not, Query, SpanSet, Value
+from millrace.api.tempo.traceql import Both, Compare, Either, Field, Not, Query, SpanSet, SpanSets, Value
 
-__all__ = ["Sql", "aggregates_of", "any_span_of", "fields_of", "matching", "whole_trace_of"]
+__all__ = ["Sql", "any_of", "condition_of", "fields_of", "number_of", "span_sets_of"]
 
 
 class Sql(NamedTuple):
@@ -38,30 +38,24 @@ _TABLES = {"event": "span_events", "link": "span_links"}
 _TRACE_DURATION = "max(start_time_unix_nano + duration_ns::HUGEINT) - min(start_time_unix_nano)::HUGEINT"
 
 
-def matching(query: Query) -> Sql:
-    """Return the condition that a span fulfils which is in any of the span sets."""
-    parts = [_condition(one.condition) for one in _span_sets(query.span_sets)]
+def condition_of(span_set: SpanSet) -> Sql:
+    """Return the condition that the spans of a span set fulfil."""
+    return _condition(span_set.condition)
+
+
+def any_of(span_sets: Iterable[SpanSet]) -> Sql:
+    """Return the condition that a span fulfils which is in any of them."""
+    parts = [condition_of(one) for one in span_sets]
     return Sql(" OR ".join(f"({part.text})" for part in parts), tuple(value for part in parts for value in part.values))
 
 
-def any_span_of(query: Query) -> Sql:
-    """Return the condition that a trace fulfils, over its matching spans, grouped."""
-    return _of_trace(query.span_sets)
-
-
-def whole_trace_of(query: Query) -> bool:
-    """Tell whether every span of every trace matches."""
-    return isinstance(query.span_sets, SpanSet) and query.span_sets.condition is None
-
-
-def aggregates_of(aggregates: tuple[Aggregate, ...]) -> Iterator[Sql]:
-    """Yield the conditions on numbers over the matching spans of a trace."""
-    for one in aggregates:
-        if one.field is None:
-            yield Sql(f"count(*) {one.operator} ?", (one.value,))
-            continue
-        number = "duration_ns" if one.field == Field("intrinsic", "duration") else _number(one.field)
-        yield Sql(f"{one.function}({number}) {one.operator} ?", (one.value,))
+def number_of(field: Field) -> str:
+    """Return the number that a field of a span is."""
+    if field == Field("intrinsic", "duration"):
+        return "duration_ns::DOUBLE"
+    if field.scope not in {"", "span"}:
+        raise Fault(f"TraceQL: cannot aggregate {field.scope}.{field.name}; attributes of spans and duration can be")
+    return f"TRY_CAST({attribute_text(field.name)} AS DOUBLE)"
 
 
 def fields_of(query: Query) -> list[Field]:
@@ -78,30 +72,18 @@ def fields_of(query: Query) -> list[Field]:
                 visit(left)
                 visit(right)
 
-    for span_set in _span_sets(query.span_sets):
+    for span_set in span_sets_of(query.span_sets):
         visit(span_set.condition)
     return list(found)
 
 
-def _number(field: Field) -> str:
-    if field.scope not in {"", "span"}:
-        raise Fault(f"TraceQL: cannot aggregate {field.scope}.{field.name}; attributes of spans and duration can be")
-    return f"TRY_CAST({attribute_text(field.name)} AS DOUBLE)"
-
-
-def _span_sets(span_sets: Any) -> Iterator[SpanSet]:  # noqa: ANN401 - any node
-    if isinstance(span_sets, SpanSet):
-        yield span_sets
+def span_sets_of(node: SpanSets) -> Iterator[SpanSet]:
+    """Yield every span set."""
+    if isinstance(node, SpanSet):
+        yield node
     else:
-        yield from _span_sets(span_sets.left)
-        yield from _span_sets(span_sets.right)
-
-
-def _of_trace(span_sets: Any) -> Sql:  # noqa: ANN401 - any node
-    if isinstance(span_sets, SpanSet):
-        one = _condition(span_sets.condition)
-        return Sql(f"bool_or({one.text})", one.values)
-    return _joined(_of_trace(span_sets.left), span_sets, _of_trace(span_sets.right))
+        yield from span_sets_of(node.left)  # type: ignore[arg-type] # what joins span sets has span sets
+        yield from span_sets_of(node.right)  # type: ignore[arg-type]
 
 
 def _joined(left: Sql, node: Any, right: Sql) -> Sql:  # noqa: ANN401 - any node

@@ -1,13 +1,13 @@
 """All components there are, by section, and the well-known ones of the Collector that are not among them."""
 
-from millrace.gateway.config import exporters, extensions, processors, receivers
+from millrace.gateway.config import exporters, extensions, file_receiver, processors, receivers
 from millrace.gateway.config.components import Component
 from millrace.gateway.config.problems import Place, Problems, nearest
 
 __all__ = ["SECTIONS", "find"]
 
 SECTIONS: dict[str, tuple[Component, ...]] = {
-    "receivers": (receivers.OTLP,),
+    "receivers": (receivers.OTLP, file_receiver.FILE),
     "processors": (processors.MEMORY_LIMITER, processors.BATCH),
     "exporters": (exporters.OTLP, exporters.OTLP_HTTP, exporters.FILE, exporters.STORE, exporters.DEBUG, exporters.NOP),
     "extensions": (extensions.HEALTH_CHECK,),
@@ -19,7 +19,7 @@ _ELSEWHERE = {
         fluentforward googlecloudpubsub haproxy host_metrics hostmetrics httpcheck iis influxdb jaeger jmx journald
         k8s_cluster k8s_events k8sobjects kafka kafkametrics kubeletstats loki memcached mongodb mysql nginx nop
         oracledb otelarrow
-        otlpjsonfile postgresql prometheus prometheus_simple prometheusremotewrite rabbitmq receiver_creator redis
+        postgresql prometheus prometheus_simple prometheusremotewrite rabbitmq receiver_creator redis
         signalfx skywalking snmp splunk_hec sqlquery sqlserver statsd syslog tcplog udplog webhookevent
         windowseventlog windowsperfcounters zipkin zookeeper""",
     "processors": """

@@ -68,6 +68,11 @@ def _resolve_file(values: Values, problems: Problems) -> Resolved:  # noqa: ARG0
     }
 
 
+def _check_file(values: Values, problems: Problems) -> None:
+    if values["compression"] == "otz1" and values["format"] != "proto":
+        problems.error(values.at("compression"), "otz1 holds requests as protobuf", "set format: proto")
+
+
 def _check_store(values: Values, problems: Problems) -> None:
     if values["flush_interval"] > _FRESH_MS_MAX:
         problems.error(values.at("flush_interval"), "expected at most 1s: data is to be seen within a second")
@@ -119,7 +124,7 @@ OTLP = Component(
             "Where to send: host:port, or http:// or https:// before it.",
             required=True,
         ),
-        *sending_settings(timeout_ms=5_000, http=False),
+        *sending_settings(timeout_ms=5_000),
         Setting("balancer_name", Ignored("one connection pool serves the name"), ""),
         Setting("keepalive", Ignored("dead peers are found by the timeout of a request"), ""),
         Setting("wait_for_ready", Ignored("a request waits for its connection until its timeout"), ""),
@@ -140,7 +145,7 @@ OTLP_HTTP = Component(
             for signal in SIGNAL_PATHS
         ),
         Setting("encoding", Choice("proto", "json"), "How requests are written.", "proto"),
-        *sending_settings(timeout_ms=30_000, http=True),
+        *sending_settings(timeout_ms=30_000),
         Setting("proxy_url", Unsupported("set HTTPS_PROXY or HTTP_PROXY in the environment of the gateway"), ""),
         Setting("cookies", Ignored("cookies are not kept"), ""),
         *(
@@ -166,8 +171,9 @@ FILE = Component(
         Setting("format", Choice("json", "proto"), "JSON lines, or protobuf with lengths.", "json"),
         Setting(
             "compression",
-            Choice("none", "zstd", "gzip", ""),
-            "Compression of the whole file (the Collector compresses each request by itself).",
+            Choice("none", "zstd", "gzip", "otz1", ""),
+            "Compression of the whole file (the Collector compresses each request by itself). otz1: tracezip, as in a"
+            " file that ends in .otz, with format proto.",
             "none",
         ),
         Setting("append", Boolean(), "Keep what the file holds at start.", default=False),
@@ -188,6 +194,7 @@ FILE = Component(
         Setting("encoding", Unsupported("extensions other than health_check do not exist yet"), ""),
         Setting("create_directory", Unsupported("create the directory beforehand"), ""),
         Setting("directory_permissions", Ignored("no directory is created"), ""),
+        check=_check_file,
     ),
     _resolve_file,
 )

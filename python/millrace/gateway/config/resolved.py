@@ -97,8 +97,8 @@ def _file_identity(path: str) -> object:
 
 
 def _listeners(used: Sections, service: Values) -> Iterator[tuple[Place, str]]:
-    for _, values in used["receivers"].values():
-        for protocol in filter(None, values["protocols"].values()):
+    for component, values in used["receivers"].values():
+        for protocol in filter(None, values["protocols"].values()) if component.kind == "otlp" else ():
             yield protocol.at("endpoint"), protocol["endpoint"]
     for _, values in used["extensions"].values():
         yield values.at("endpoint"), values["endpoint"]

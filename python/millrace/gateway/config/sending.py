@@ -69,23 +69,21 @@ _QUEUE = Group(
     Setting("batch", Ignored("what waits in the queue is joined by itself; processors.batch forces a size"), ""),
 )
 
-_ABSENT_CODINGS = dict.fromkeys(("snappy", "x-snappy-framed", "zlib", "deflate", "lz4"), _ANOTHER_CODING)
 _COMPRESSION = Choice(
     "gzip",
     "zstd",
+    "otz1",
     "none",
     "",
-    absent=_ABSENT_CODINGS | {"otz1": "use the otlphttp exporter: sessions between gateways are kept over HTTP"},
+    absent=dict.fromkeys(("snappy", "x-snappy-framed", "zlib", "deflate", "lz4"), _ANOTHER_CODING),
 )
-_COMPRESSION_OVER_HTTP = Choice("gzip", "zstd", "otz1", "none", "", absent=_ABSENT_CODINGS)
+_ABOUT_COMPRESSION = (
+    "How requests are compressed. otz1: tracezip where the destination is a millrace gateway, zstd or gzip elsewhere."
+)
 
 
-def sending_settings(timeout_ms: int, *, http: bool) -> tuple[Setting, ...]:
-    """Return the settings that both network exporters have; `timeout` has two defaults, and otz1 is for HTTP."""
-    compression = _COMPRESSION_OVER_HTTP if http else _COMPRESSION
-    about = "How request bodies are compressed."
-    if http:
-        about += " otz1: tracezip where the destination is a millrace gateway, and zstd until it has said so."
+def sending_settings(timeout_ms: int) -> tuple[Setting, ...]:
+    """Return the settings that both network exporters have; `timeout` has two defaults."""
     return (
         Setting("tls", CLIENT_TLS, "TLS of the connection. Without it the machine's own authorities are trusted."),
         Setting(
@@ -94,7 +92,7 @@ def sending_settings(timeout_ms: int, *, http: bool) -> tuple[Setting, ...]:
             "Added to each request. Values are never shown.",
             {},
         ),
-        Setting("compression", compression, about, "gzip"),
+        Setting("compression", _COMPRESSION, _ABOUT_COMPRESSION, "gzip"),
         Setting(
             "compression_params",
             Group(Setting("level", Integer(-1, 22), "gzip 1 to 9, zstd 1 to 22; -1 is the coding's own default.")),

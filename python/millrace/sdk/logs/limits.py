@@ -21,7 +21,7 @@ class LogRecordLimits:
         ValueError: A limit is negative.
     """
 
-    UNSET = -1
+    UNSET = environment.UNSET
 
     def __init__(
         self,
@@ -30,32 +30,24 @@ class LogRecordLimits:
         max_log_record_attributes: int | None = None,
         max_log_record_attribute_length: int | None = None,
     ) -> None:
-        self.max_attributes = self._limit("max_attributes", max_attributes, names.OTEL_ATTRIBUTE_COUNT_LIMIT, _COUNT)
-        self.max_attribute_length = self._limit(
+        self.max_attributes = environment.limit(
+            "max_attributes", max_attributes, names.OTEL_ATTRIBUTE_COUNT_LIMIT, _COUNT
+        )
+        self.max_attribute_length = environment.limit(
             "max_attribute_length", max_attribute_length, names.OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT, None
         )
-        self.max_log_record_attributes = self._limit(
+        self.max_log_record_attributes = environment.limit(
             "max_log_record_attributes",
             max_log_record_attributes,
             names.OTEL_LOGRECORD_ATTRIBUTE_COUNT_LIMIT,
             self.max_attributes,
         )
-        self.max_log_record_attribute_length = self._limit(
+        self.max_log_record_attribute_length = environment.limit(
             "max_log_record_attribute_length",
             max_log_record_attribute_length,
             names.OTEL_LOGRECORD_ATTRIBUTE_VALUE_LENGTH_LIMIT,
             self.max_attribute_length,
         )
-
-    def _limit(self, argument: str, given: int | None, variable: str, default: int | None) -> int | None:
-        if given == self.UNSET:
-            return None
-        if given is None:
-            found = environment.integer(variable)
-            return default if found is None else found
-        if given < 0:
-            raise ValueError(f"{argument} is a number from 0, or LogRecordLimits.UNSET for no limit, got {given}")
-        return given
 
     def __repr__(self) -> str:
         return f"LogRecordLimits({', '.join(f'{name}={value}' for name, value in vars(self).items())})"

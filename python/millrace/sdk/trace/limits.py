@@ -25,7 +25,7 @@ class SpanLimits:
         ValueError: A limit is negative.
     """
 
-    UNSET = -1
+    UNSET = environment.UNSET
 
     def __init__(
         self,
@@ -38,38 +38,28 @@ class SpanLimits:
         max_attribute_length: int | None = None,
         max_span_attribute_length: int | None = None,
     ) -> None:
-        general = self._limit("max_attributes", max_attributes, names.OTEL_ATTRIBUTE_COUNT_LIMIT, _COUNT)
+        general = environment.limit("max_attributes", max_attributes, names.OTEL_ATTRIBUTE_COUNT_LIMIT, _COUNT)
         self.max_attributes = general
-        self.max_events = self._limit("max_events", max_events, names.OTEL_SPAN_EVENT_COUNT_LIMIT, _COUNT)
-        self.max_links = self._limit("max_links", max_links, names.OTEL_SPAN_LINK_COUNT_LIMIT, _COUNT)
-        self.max_span_attributes = self._limit(
+        self.max_events = environment.limit("max_events", max_events, names.OTEL_SPAN_EVENT_COUNT_LIMIT, _COUNT)
+        self.max_links = environment.limit("max_links", max_links, names.OTEL_SPAN_LINK_COUNT_LIMIT, _COUNT)
+        self.max_span_attributes = environment.limit(
             "max_span_attributes", max_span_attributes, names.OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT, general
         )
-        self.max_event_attributes = self._limit(
+        self.max_event_attributes = environment.limit(
             "max_event_attributes", max_event_attributes, names.OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT, general
         )
-        self.max_link_attributes = self._limit(
+        self.max_link_attributes = environment.limit(
             "max_link_attributes", max_link_attributes, names.OTEL_LINK_ATTRIBUTE_COUNT_LIMIT, general
         )
-        self.max_attribute_length = self._limit(
+        self.max_attribute_length = environment.limit(
             "max_attribute_length", max_attribute_length, names.OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT, None
         )
-        self.max_span_attribute_length = self._limit(
+        self.max_span_attribute_length = environment.limit(
             "max_span_attribute_length",
             max_span_attribute_length,
             names.OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT,
             self.max_attribute_length,
         )
-
-    def _limit(self, argument: str, given: int | None, variable: str, default: int | None) -> int | None:
-        if given == self.UNSET:
-            return None
-        if given is None:
-            found = environment.integer(variable)
-            return default if found is None else found
-        if given < 0:
-            raise ValueError(f"{argument} is a number from 0, or SpanLimits.UNSET for no limit, got {given}")
-        return given
 
     def __repr__(self) -> str:
         return f"SpanLimits({', '.join(f'{name}={value}' for name, value in vars(self).items())})"

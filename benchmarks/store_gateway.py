@@ -1,0 +1,78 @@
+"""A gateway that keeps what the benchmark of the store sends to it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING
+
+from benchmarks import machine
+from benchmarks.measured import Measured, free_port
+from millrace.store.catalogue import look
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+SENDERS = 4
+SETTLED_S = 2.0
+
+
+class Gateway:
+    """A gateway with a store, in a process pinned to one CPU."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.port = path, free_port()
+        pipeline = {"receivers": ["otlp"], "exporters": ["store"]}
+        config = {
+            "receivers": {"otlp": {"protocols": {"http": {"endpoint": f"127.0.0.1:{self.port}"}}}},
+            "exporters": {"store": {"path": str(path)}},
+            "service": {
+                "telemetry": {"metrics": {"level": "none"}},
+                "pipelines": dict.fromkeys(("traces", "metrics"), pipeline),
+            },
+        }
+        file = path.with_suffix(".yaml")
+        file.write_text(json.dumps(config), encoding="utf-8")  # JSON is YAML
+        gateway_cpus, _ = machine.cpus()
+        self.process = Measured([sys.executable, "-m", "millrace", "serve", "--config", str(file)], gateway_cpus)
+        self.process.wait_until_listening(self.port)
+
+    def send(self, signal: str, requests: Iterable[bytes]) -> int:
+        """Send requests over some connections at once; return how many bytes were sent."""
+        waiting, lock, sent = iter(requests), threading.Lock(), [0]
+
+        def work() -> None:
+            connection = http.client.HTTPConnection("127.0.0.1", self.port)
+            while True:
+                with lock:
+                    body = next(waiting, None)
+                if body is None:
+                    break
+                connection.request("POST", f"/v1/{signal}", body, {"Content-Type": "application/x-protobuf"})
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status != http.client.OK:
+                    raise RuntimeError(f"the gateway answered {answer.status}")
+                with lock:
+                    sent[0] += len(body)
+            connection.close()
+
+        threads = [threading.Thread(target=work) for _ in range(SENDERS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        return sent[0]
+
+    def settle(self, signal: str) -> None:
+        """Wait until nothing is merged any more."""
+        last, since = None, time.monotonic()
+        while time.monotonic() - since < SETTLED_S:
+            now = [file.path for file in look(self.path, signal)]  # type: ignore[arg-type] # one of the three
+            if now != last:
+                last, since = now, time.monotonic()
+            time.sleep(0.1)
