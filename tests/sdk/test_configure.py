@@ -196,8 +196,10 @@ import millrace
 millrace.configure(traces=True, metrics=True, logs=True)
 print(sorted(name for name in sys.modules if name not in before and not name.startswith("millrace")))
 print(sorted(name for name in sys.modules if name.startswith("millrace.sdk.metrics.")))
+print("millrace.sdk.trace.sampling" in sys.modules)
 """
-    foreign, of_metrics = python(source)
+    foreign, of_metrics, has_samplers = python(source)
 
     assert foreign == "['signal']"
     assert of_metrics == "['millrace.sdk.metrics._attributes', 'millrace.sdk.metrics._provider']"
+    assert has_samplers == "False"

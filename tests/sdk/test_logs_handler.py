@@ -131,6 +131,55 @@ def test_a_subclass_that_overrides_emit_is_called() -> None:
     assert len(logs_of(buffer)) == 1
 
 
+class _Shouting(LoggingHandler):
+    """Has its formatter from its class."""
+
+    @property
+    def formatter(self) -> logging.Formatter:
+        return logging.Formatter("%(message)s!")
+
+    @formatter.setter
+    def formatter(self, formatter: logging.Formatter | None) -> None:
+        """Ignore what `logging.Handler` begins with."""
+
+
+def test_a_formatter_that_the_class_has_is_asked() -> None:
+    provider, buffer = provider_with_buffer()
+    with logged(_Shouting(logger_provider=provider)) as logger:
+        logger.info("sold")
+    assert [record.body.string_value for record in logs_of(buffer)] == ["sold!"]
+
+
+def test_filters_and_formatters_that_are_set_later_are_asked() -> None:
+    with native_handler() as (logger, buffer, handler):
+        logger.info("first")
+        handler.addFilter(lambda record: record.getMessage() != "second")
+        handler.setFormatter(logging.Formatter("%(message)s!"))
+        logger.info("second")
+        logger.info("third")
+    assert [record.body.string_value for record in logs_of(buffer)] == ["first", "third!"]
+
+
+class _Text(str):
+    """A text that can be referred to weakly."""
+
+    __slots__ = ("__weakref__",)
+
+
+def test_what_a_record_holds_goes_with_it_at_once() -> None:
+    with native_handler() as (logger, buffer, _):
+        user = _Text("ada")
+        gone = weakref.ref(user)
+        gc.disable()
+        try:
+            logger.info("sold", extra={"user": user})
+            del user
+            assert gone() is None
+        finally:
+            gc.enable()
+    assert attributes_of(logs_of(buffer)[0])["user"] == "ada"
+
+
 def test_a_record_class_of_the_program_formats_its_message() -> None:
     class Braces(logging.LogRecord):
         def getMessage(self) -> str:  # noqa: N802 - the name that logging has

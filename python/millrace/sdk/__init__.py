@@ -20,7 +20,8 @@ def late(package: str, modules: "Mapping[str, str]") -> "Callable[[str], Any]":
     def __getattr__(name: str) -> Any:  # noqa: ANN401, N807 - whatever is asked for; the name that Python gives it
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        value = getattr(import_module(modules[name]), name)
+        module = import_module(modules[name])
+        value = module if modules[name] == f"{package}.{name}" else getattr(module, name)
         setattr(sys.modules[package], name, value)
         return value
 

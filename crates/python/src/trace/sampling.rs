@@ -62,8 +62,18 @@ pub(crate) struct Candidate<'a, 'py> {
 }
 
 impl Sampler {
-    /// Reads a Python sampler: those of the specification, ours and upstream's, by what they are made of.
+    /// Reads a Python sampler: those of the specification, ours and upstream's, by what they are made of. `None` is the default of
+    /// the specification, for which nothing of Python's has to be imported.
     pub(crate) fn from_object(sampler: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if sampler.is_none() {
+            return Ok(Self::ParentBased(Box::new(ParentBased {
+                root: Self::AlwaysOn,
+                local_sampled: Self::AlwaysOn,
+                local_not_sampled: Self::AlwaysOff,
+                remote_sampled: Self::AlwaysOn,
+                remote_not_sampled: Self::AlwaysOff,
+            })));
+        }
         let class = sampler.get_type();
         let module = class.module()?;
         let known = matches!(

@@ -9,6 +9,7 @@ from millrace.sdk.trace.limits import SpanLimits
 from millrace.sdk.trace.provider import TracerProvider
 
 if TYPE_CHECKING:
+    from millrace.sdk.trace import sampling
     from millrace.sdk.trace.event import Event
     from millrace.sdk.trace.processor import (
         ConcurrentMultiSpanProcessor,
@@ -29,11 +30,16 @@ __all__ = [
     "SynchronousMultiSpanProcessor",
     "Tracer",
     "TracerProvider",
+    "sampling",
 ]
 
 __getattr__ = late(
     __name__,
-    {"Event": "millrace.sdk.trace.event", "ReadableSpan": "millrace.sdk.trace.readable"}
+    {
+        "Event": "millrace.sdk.trace.event",
+        "ReadableSpan": "millrace.sdk.trace.readable",
+        "sampling": "millrace.sdk.trace.sampling",
+    }
     | dict.fromkeys(
         ("ConcurrentMultiSpanProcessor", "SpanProcessor", "SynchronousMultiSpanProcessor"),
         "millrace.sdk.trace.processor",

@@ -10,11 +10,14 @@ from opentelemetry import trace
 
 from millrace import _native
 from millrace.sdk import environment, process, resources
-from millrace.sdk.environment_variables import OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED, OTEL_SDK_DISABLED
+from millrace.sdk.environment_variables import (
+    OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED,
+    OTEL_SDK_DISABLED,
+    OTEL_TRACES_SAMPLER,
+)
 from millrace.sdk.instrumentation import InstrumentationScope
 from millrace.sdk.runtime_context import install_runtime_context, is_runtime_context_ours
 from millrace.sdk.trace.limits import SpanLimits
-from millrace.sdk.trace.sampling import sampler_from_environment
 from millrace.sdk.upstream import stand_in
 
 if TYPE_CHECKING:
@@ -64,14 +67,15 @@ class TracerProvider(trace.TracerProvider):
             self._active_span_processor = active_span_processor
         if id_generator is not None:
             self.id_generator = id_generator
-        self.sampler = sampler or sampler_from_environment()
+        if sampler or environment.text(OTEL_TRACES_SAMPLER):
+            self.sampler = sampler or self.sampler
         self._resource = resources.Resource.create() if resource is None else resource
         self._span_limits = span_limits or SpanLimits()
         self._disabled = environment.boolean(OTEL_SDK_DISABLED)
         self._buffer = _buffer
         is_counted = environment.boolean(OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED)
         self._recorder = _native.SpanRecorder(
-            self._counting_sampler(meter_provider) if is_counted else self.sampler,
+            self._counting_sampler(meter_provider) if is_counted else vars(self).get("sampler"),
             _to_be_asked(id_generator),
             self._span_limits,
             _buffer,
@@ -103,6 +107,13 @@ class TracerProvider(trace.TracerProvider):
         from millrace.sdk.trace.id_generator import RandomIdGenerator  # noqa: PLC0415 - for those who ask
 
         return RandomIdGenerator()
+
+    @cached_property
+    def sampler(self) -> Any:  # noqa: ANN401 - ours or upstream's
+        """Which spans are recorded; unless somebody says otherwise, what the native code does without being told."""
+        from millrace.sdk.trace.sampling import sampler_from_environment  # noqa: PLC0415 - 0.7 ms for those who ask
+
+        return sampler_from_environment()
 
     def _counting_sampler(self, meter_provider: "MeterProvider | None") -> object:
         from millrace.sdk.self_metrics import CountingSampler  # noqa: PLC0415 - as below
