@@ -11,10 +11,11 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.viewer.backend import running, shop_telemetry  # noqa: E402 - found by the line above
-from tests.viewer.conftest import CHROMIUM  # noqa: E402 - the same
+from tests.viewer.conftest import CHROMIUM, settled  # noqa: E402 - the same
 
 FOLDER = ROOT / "docs/viewer"
 WIDTH, HEIGHT = 1240, 760
+PHONE_WIDTH = 390
 COLORS = 128
 """Of a picture's palette: flat surfaces and thin lines need no more, and the files stay small."""
 
@@ -29,6 +30,7 @@ def pictures() -> dict[str, tuple[str, str]]:
     return {
         "traces": ("light", "/"),
         "traces-dark": ("dark", "/"),
+        "traces-phone": ("light", "/"),
         "trace": ("light", span),
         "trace-dark": ("dark", span),
         "flame": ("light", f"/trace/{slow.trace_id}?view=flame"),
@@ -53,9 +55,11 @@ def main() -> None:
         context = browser.new_context(viewport={"width": WIDTH, "height": HEIGHT}, reduced_motion="reduce")
         page = context.new_page()
         for name, (colors, path) in pictures().items():
+            width = PHONE_WIDTH if name.endswith("-phone") else WIDTH
+            page.set_viewport_size({"width": width, "height": HEIGHT})
             page.emulate_media(color_scheme="dark" if colors == "dark" else "light")
             page.goto(server.url + path)
-            page.wait_for_load_state("networkidle")
+            settled(page)
             picture = (
                 Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
             )
