@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SENDERS = 4
-SETTLED_S = 2.0
+SETTLED_S = 8.0
+"""Longer than the time without new files after which the store merges small ones."""
+KEEPING = {"wait_for_result": False, "flush_interval": "500ms"}
+"""Acknowledged before their file, which comes within a second: the window that `docs/store.md` names."""
 
 
 class Gateway:
@@ -29,7 +32,7 @@ class Gateway:
         pipeline = {"receivers": ["otlp"], "exporters": ["store"]}
         config = {
             "receivers": {"otlp": {"protocols": {"http": {"endpoint": f"127.0.0.1:{self.port}"}}}},
-            "exporters": {"store": {"path": str(path)}},
+            "exporters": {"store": {"path": str(path), **KEEPING}},
             "service": {
                 "telemetry": {"metrics": {"level": "none"}},
                 "pipelines": dict.fromkeys(("traces", "metrics"), pipeline),

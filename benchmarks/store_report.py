@@ -13,11 +13,12 @@ if TYPE_CHECKING:
 
 METHOD = """
 Spans in the shape of the OpenTelemetry demo (20 services in 55 pods, 85 operations, 8 to 10 attributes, new random
-ids each time) are sent in requests of a thousand over four connections of OTLP/HTTP to a gateway on one CPU, and
-acknowledged when they are in a file that is on the disk. CPU time is that of the whole gateway: receiving, writing
-and, until nothing is merged any more, merging. Sizes are those of all files then. Queries are measured in another
-process with the files in the system's cache: on what was sent, or, with `--scale SPANS`, on so many spans of one day,
-over which `millrace serve` is then started. Recorded traffic is sent once, as it was recorded.
+ids each time) are sent in requests of a thousand over four connections of OTLP/HTTP to a gateway on one CPU, with
+`wait_for_result: false` and `flush_interval: 500ms`: acknowledged up to a second before they are in a file that is on
+the disk. CPU time is that of the whole gateway: receiving, writing and, until nothing is merged any more, merging.
+Sizes are those of all files then. Queries are measured in another process with the files in the system's cache: on what
+was sent, or, with `--scale SPANS`, on so many spans of one day, over which `millrace serve` is then started. Recorded
+traffic is sent once, as it was recorded.
 """
 
 

@@ -31,7 +31,7 @@ def codecs() -> dict[str, Callable[[], Callable[[bytes], int]]]:
         "tracezip, stream only (zstd session)": lambda: tracezip(by_shapes=False),
         "tracezip, a new session each time": lambda: _stateless,
         "tracezip, ψ = 0": lambda: tracezip(0),
-        "tracezip, ψ = 4": lambda: tracezip(4),
+        "tracezip, ψ = 16": lambda: tracezip(16),
         "tracezip, ψ = 64": lambda: tracezip(64),
         "tracezip": tracezip,
     }

@@ -10,7 +10,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from millrace.errors import StoreError
 from millrace.store import Search, Store, finding, reading
+from millrace.store import arrivals as arrivals_of
 from millrace.store.catalogue import look
+from millrace.store.search import Sql
 from tests.store.running import NOON, SECOND, Keeping, keeping, spans, trace_id
 from tests.store.test_upkeep import until
 
@@ -54,7 +56,7 @@ def test_everything_is_read_once_although_all_files_are_merged_meanwhile(tmp_pat
 def test_a_file_that_retention_removes_meanwhile_is_passed_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_WHOLE_ROWS", 0)  # as if they were large: nothing is held open
+    monkeypatch.setattr(reading, "WHOLE_ROWS", 0)  # as if they were large: nothing is held open
     with keeping(tmp_path, flush_interval="0s", fsync=False) as gateway:
         send(gateway, 0, 3)
     requests = Store(tmp_path).requests("traces")
@@ -67,7 +69,7 @@ def test_a_file_that_retention_removes_meanwhile_is_passed_over(
 def test_nothing_is_read_twice_where_a_file_that_was_not_held_is_merged(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_WHOLE_ROWS", 0)
+    monkeypatch.setattr(reading, "WHOLE_ROWS", 0)
     with keeping(tmp_path, flush_interval="0s", fsync=False) as gateway:
         send(gateway, 0, FEW)
         requests = Store(tmp_path).requests("traces")
@@ -89,6 +91,18 @@ def test_the_traces_that_have_come_are_told_exactly_although_they_are_merged_wit
 
     assert [one.trace_id for one in arrived] == [trace_id(n).hex() for n in reversed(range(FEW, FEW + MANY))]
     assert [one.trace_id for one in grown] == [trace_id(3).hex()]
+
+
+def test_the_first_look_reads_no_file_that_is_merged_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with keeping(tmp_path, flush_interval="0s", fsync=False) as gateway:
+        send(gateway, 0, 3)
+        monkeypatch.setattr(arrivals_of, "WHOLE_ROWS", 1)
+        files = look(tmp_path, "traces")
+
+    def run(sql: Sql) -> list[tuple[object, ...]]:
+        raise AssertionError(sql.text)
+
+    assert arrivals_of.TraceArrivals(lambda: files, run, lambda work: work()).look() == []
 
 
 def test_the_log_records_that_have_come_are_counted_exactly(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from millrace import _native
 from millrace.errors import GatewayError, StoreError
 from millrace.gateway import Gateway
 from millrace.otlp import merge
@@ -45,6 +46,22 @@ def test_many_small_files_become_few_and_nothing_is_lost(tmp_path: Path) -> None
     assert sorted(ids) == [(trace_id(number).hex(),) for number in range(41)]
     assert found is not None
     assert store.stats()["signals"]["traces"]["rows"] == 80
+
+
+def test_a_few_small_files_become_one_when_nothing_has_come_for_a_while(tmp_path: Path) -> None:
+    with keeping(tmp_path, flush_interval="0s", fsync=False) as gateway:
+        for number in range(3):
+            assert gateway.send("traces", spans(number)) == 200
+        listed = [file.path for file in look(tmp_path, "traces")]
+        until(lambda: len(look(tmp_path, "traces")) == 1)
+        still_readable = [_native.check_store_file("traces", path) for path in listed]
+        rows = Store(tmp_path).sql("SELECT count(*) FROM spans").tuples()
+        in_directory = len(list((tmp_path / "traces").glob("*.parquet")))
+
+    assert rows == [(3,)]
+    assert still_readable == [1, 1, 1]  # for readers that have listed the directory before
+    assert in_directory == 1  # a tool that lists it now sees each row once
+    assert not list((tmp_path / "traces").glob("*.replaced"))
 
 
 def test_merged_files_are_sorted_by_resource_name_and_start(tmp_path: Path) -> None:

@@ -12,11 +12,12 @@ use arrow_array::builder::{
 };
 use arrow_array::{ArrayRef, BinaryArray, DictionaryArray, Int32Array, StructArray};
 use arrow_schema::{DataType, Field, Fields};
-use millrace_wire::field::push_delimited;
+use millrace_wire::field::{DELIMITED, push_delimited, push_tag};
 use millrace_wire::view::ValueView;
 
 use crate::error::Error;
-use crate::value::{Pair, Scalar};
+use crate::sparse::{Sparse, add_bytes};
+use crate::value::{Pair, Scalar, scalar};
 use crate::variant;
 
 /// How many keys have a column; more are kept together, where each search has to look through all of them.
@@ -39,21 +40,21 @@ pub(crate) enum Kind {
 }
 
 enum Typed {
-    Text(StringBuilder),
-    Bool(BooleanBuilder),
-    Int(Int64Builder),
-    Double(Float64Builder),
-    Bytes(BinaryBuilder),
+    Text(Sparse<StringBuilder>),
+    Bool(Sparse<BooleanBuilder>),
+    Int(Sparse<Int64Builder>),
+    Double(Sparse<Float64Builder>),
+    Bytes(Sparse<BinaryBuilder>),
 }
 
 struct KeyColumn {
     key: Box<str>,
+    /// A `KeyValue` of this key up to its value.
+    prefix: Vec<u8>,
     kind: Option<Kind>,
     typed: Option<Typed>,
-    typed_rows: usize,
     /// Values of another type. Mostly there are none, but `DuckDB` wants the column.
-    value: BinaryBuilder,
-    value_rows: usize,
+    value: Sparse<BinaryBuilder>,
     /// The last row in which the key was seen, counted from 1.
     seen_row: usize,
 }
@@ -66,17 +67,17 @@ pub(crate) struct AttributeColumns {
     /// Whether keys may still be added: the columns of a file with several row groups are declared beforehand.
     is_frozen: bool,
     rows: usize,
-    residual: BinaryBuilder,
-    otlp: BinaryBuilder,
+    residual: Sparse<BinaryBuilder>,
+    otlp: Sparse<BinaryBuilder>,
     metadata: Metadata,
     /// Of the row before this one: the column of each attribute. Mostly this row has the same.
     last_columns: Vec<usize>,
     scratch: Scratch,
+    found: Vec<(usize, Scalar<'static>)>,
 }
 
 #[derive(Default)]
 struct Scratch {
-    columns: Vec<usize>,
     otlp: Vec<u8>,
     value: Vec<u8>,
 }
@@ -114,10 +115,9 @@ impl AttributeColumns {
         self.by_key.insert(key.into(), index);
         self.columns.push(KeyColumn {
             key: key.into(),
+            prefix: prefix_of(key),
             typed: None,
-            typed_rows: 0,
-            value: BinaryBuilder::new(),
-            value_rows: 0,
+            value: Sparse::default(),
             kind: None,
             seen_row: 0,
         });
@@ -139,34 +139,35 @@ impl AttributeColumns {
         }
     }
 
-    /// Adds the attributes of one row, in order.
-    pub(crate) fn push(&mut self, pairs: &[Pair<'_>]) {
+    /// Adds the attributes of one row, in order: a `KeyValue` each.
+    pub(crate) fn push<'a>(&mut self, pairs: &[&'a [u8]]) {
         self.rows += 1;
-        let mut scratch = std::mem::take(&mut self.scratch);
-        scratch.otlp.clear();
-        if self.is_plain(pairs, &mut scratch.columns) {
-            self.push_plain(pairs, &mut scratch);
+        let mut found: Vec<(usize, Scalar<'a>)> = emptied(std::mem::take(&mut self.found));
+        if self.is_plain(pairs, &mut found) {
+            self.push_plain(&found);
         } else {
-            self.push_any(pairs, &mut scratch);
+            let mut scratch = std::mem::take(&mut self.scratch);
+            scratch.otlp.clear();
+            let pairs: Vec<Pair<'a>> = pairs.iter().map(|bytes| Pair::new(bytes)).collect();
+            self.push_any(&pairs, &mut scratch);
+            let kept = (!scratch.otlp.is_empty()).then_some(&scratch.otlp[..]);
+            add_bytes(&mut self.otlp, self.rows - 1, kept);
+            self.scratch = scratch;
         }
-        if scratch.otlp.is_empty() {
-            self.otlp.append_null();
-        } else {
-            self.otlp.append_value(&scratch.otlp);
-        }
-        self.scratch = scratch;
+        self.found = emptied(found);
     }
 
     /// Whether all are scalars that the columns of their keys can hold, which `found` gets, and no key stands twice.
-    fn is_plain(&mut self, pairs: &[Pair<'_>], found: &mut Vec<usize>) -> bool {
-        found.clear();
+    fn is_plain<'a>(&mut self, pairs: &[&'a [u8]], found: &mut Vec<(usize, Scalar<'a>)>) -> bool {
         let row = self.rows;
-        for (place, pair) in pairs.iter().enumerate() {
-            let index = self.column_of(place, pair.key);
-            found.push(index);
-            match (self.columns.get_mut(index), pair.scalar) {
-                (Some(column), Some(scalar)) if column.seen_row != row && column.fits(scalar) => {
+        for (place, bytes) in pairs.iter().enumerate() {
+            let Some((index, scalar)) = self.find(place, bytes) else {
+                return false;
+            };
+            match self.columns.get_mut(index) {
+                Some(column) if column.seen_row != row && column.fits(scalar) => {
                     column.seen_row = row;
+                    found.push((index, scalar));
                 }
                 _ => return false,
             }
@@ -174,23 +175,41 @@ impl AttributeColumns {
         true
     }
 
-    fn push_plain(&mut self, pairs: &[Pair<'_>], scratch: &mut Scratch) {
-        let row = self.rows;
-        for (pair, index) in pairs.iter().zip(&scratch.columns) {
-            if let (Some(column), Some(scalar)) = (self.columns.get_mut(*index), pair.scalar) {
-                column.push(scalar, row);
+    /// The column and the value of the attribute at `place` of a row, if it is a scalar.
+    fn find<'a>(&mut self, place: usize, bytes: &'a [u8]) -> Option<(usize, Scalar<'a>)> {
+        // Mostly it has the same key as the attribute at this place of the row before.
+        if let Some(index) = self.last_columns.get(place)
+            && let Some(column) = self.columns.get(*index)
+            && let Some([length @ ..0x80, value @ ..]) = bytes.strip_prefix(&column.prefix[..])
+            && value.len() == usize::from(*length)
+            && let Some(scalar) = scalar(value)
+        {
+            return Some((*index, scalar));
+        }
+        let pair = Pair::new(bytes);
+        Some((self.column_of(place, pair.key), pair.scalar?))
+    }
+
+    fn push_plain(&mut self, found: &[(usize, Scalar<'_>)]) {
+        let row = self.rows - 1;
+        for (index, scalar) in found {
+            if let Some(column) = self.columns.get_mut(*index) {
+                column.push(*scalar, row);
             }
         }
-        if self.last_columns == scratch.columns
-            && let Some(last) = self.metadata.of_rows.last()
+        let columns = found.iter().map(|(index, _)| index);
+        if let Some(last) = self.metadata.of_rows.last()
+            && self.last_columns.iter().eq(columns.clone())
         {
             let last = *last;
             self.metadata.of_rows.push(last);
         } else {
-            self.push_metadata_of_columns(&scratch.columns);
-            std::mem::swap(&mut self.last_columns, &mut scratch.columns);
+            self.last_columns.clear();
+            self.last_columns.extend(columns);
+            let columns = std::mem::take(&mut self.last_columns);
+            self.push_metadata_of_columns(&columns);
+            self.last_columns = columns;
         }
-        self.residual.append_null();
     }
 
     fn push_metadata_of_columns(&mut self, columns: &[usize]) {
@@ -234,7 +253,7 @@ impl AttributeColumns {
         }
         let mut names: Vec<&str> = counting.iter().map(|pair| pair.key).collect();
         let mut residual = Vec::new();
-        let row = self.rows;
+        let row = self.rows - 1;
         for (place, pair) in counting.into_iter().enumerate() {
             let index = self.column_of(place, pair.key);
             let column = self.columns.get_mut(index);
@@ -246,7 +265,7 @@ impl AttributeColumns {
                 }
                 (Some(column), _) => {
                     push_variant(&mut scratch.value, pair, &mut names);
-                    column.push_value(&scratch.value, row);
+                    add_bytes(&mut column.value, row, Some(&scratch.value));
                 }
                 (None, _) => {
                     push_variant(&mut scratch.value, pair, &mut names);
@@ -266,12 +285,10 @@ impl AttributeColumns {
             .metadata
             .intern(variant::metadata(names.iter().copied()));
         self.metadata.of_rows.push(id);
-        if residual.is_empty() {
-            self.residual.append_null();
-        } else {
+        if !residual.is_empty() {
             let mut object = Vec::new();
             variant::push_object(&mut object, residual);
-            self.residual.append_value(object);
+            add_bytes(&mut self.residual, self.rows - 1, Some(&object));
         }
     }
 
@@ -290,15 +307,13 @@ impl AttributeColumns {
             arrays.push(Arc::new(array));
         }
         let (metadata_field, metadata) = self.metadata.finish()?;
-        let mut value = self.residual.finish();
+        let mut value = self.residual.finish(rows);
         let mut members = vec![(metadata_field, metadata)];
         if fields.is_empty() {
-            value = BinaryArray::from_iter_values(std::iter::repeat_n(EMPTY_OBJECT, rows));
+            let empty = std::iter::repeat_n(EMPTY_OBJECT, rows);
+            value = Arc::new(BinaryArray::from_iter_values(empty));
         }
-        members.push((
-            Field::new("value", DataType::Binary, true),
-            Arc::new(value) as ArrayRef,
-        ));
+        members.push((Field::new("value", DataType::Binary, true), value));
         if !fields.is_empty() {
             let typed = StructArray::try_new(fields.into(), arrays, None)?;
             members.push((
@@ -308,7 +323,7 @@ impl AttributeColumns {
         }
         let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = members.into_iter().unzip();
         let attributes = StructArray::try_new(fields.into(), arrays, None)?;
-        let otlp = self.otlp.finish();
+        let otlp = self.otlp.finish(rows);
         self.last_columns.clear();
         Ok([
             (
@@ -319,10 +334,7 @@ impl AttributeColumns {
                 ),
                 Arc::new(attributes),
             ),
-            (
-                Field::new("attributes_otlp", DataType::Binary, true),
-                Arc::new(otlp),
-            ),
+            (Field::new("attributes_otlp", DataType::Binary, true), otlp),
         ])
     }
 }
@@ -367,7 +379,7 @@ impl Metadata {
 }
 
 impl Kind {
-    const fn of(scalar: Scalar<'_>) -> Self {
+    pub(crate) const fn of(scalar: Scalar<'_>) -> Self {
         match scalar {
             Scalar::Text(_) => Self::Text,
             Scalar::Bool(_) => Self::Bool,
@@ -381,62 +393,32 @@ impl Kind {
 impl Typed {
     fn new(kind: Kind) -> Self {
         match kind {
-            Kind::Text => Self::Text(StringBuilder::new()),
-            Kind::Bool => Self::Bool(BooleanBuilder::new()),
-            Kind::Int => Self::Int(Int64Builder::new()),
-            Kind::Double => Self::Double(Float64Builder::new()),
-            Kind::Bytes => Self::Bytes(BinaryBuilder::new()),
+            Kind::Text => Self::Text(Sparse::default()),
+            Kind::Bool => Self::Bool(Sparse::default()),
+            Kind::Int => Self::Int(Sparse::default()),
+            Kind::Double => Self::Double(Sparse::default()),
+            Kind::Bytes => Self::Bytes(Sparse::default()),
         }
     }
 
-    fn push(&mut self, scalar: Scalar<'_>, missing: usize) {
+    fn push(&mut self, scalar: Scalar<'_>, row: usize) {
         match (self, scalar) {
-            (Self::Text(builder), Scalar::Text(text)) => {
-                builder.append_nulls(missing);
-                builder.append_value(text);
-            }
-            (Self::Bool(builder), Scalar::Bool(value)) => {
-                builder.append_nulls(missing);
-                builder.append_value(value);
-            }
-            (Self::Int(builder), Scalar::Int(value)) => {
-                builder.append_nulls(missing);
-                builder.append_value(value);
-            }
-            (Self::Double(builder), Scalar::Double(value)) => {
-                builder.append_nulls(missing);
-                builder.append_value(value);
-            }
-            (Self::Bytes(builder), Scalar::Bytes(bytes)) => {
-                builder.append_nulls(missing);
-                builder.append_value(bytes);
-            }
+            (Self::Text(column), Scalar::Text(text)) => column.at(row).append_value(text),
+            (Self::Bool(column), Scalar::Bool(value)) => column.at(row).append_value(value),
+            (Self::Int(column), Scalar::Int(value)) => column.at(row).append_value(value),
+            (Self::Double(column), Scalar::Double(value)) => column.at(row).append_value(value),
+            (Self::Bytes(column), Scalar::Bytes(bytes)) => column.at(row).append_value(bytes),
             _ => {}
         }
     }
 
-    fn finish(&mut self, missing: usize) -> ArrayRef {
+    fn finish(&mut self, rows: usize) -> ArrayRef {
         match self {
-            Self::Text(builder) => {
-                builder.append_nulls(missing);
-                Arc::new(builder.finish())
-            }
-            Self::Bool(builder) => {
-                builder.append_nulls(missing);
-                Arc::new(builder.finish())
-            }
-            Self::Int(builder) => {
-                builder.append_nulls(missing);
-                Arc::new(builder.finish())
-            }
-            Self::Double(builder) => {
-                builder.append_nulls(missing);
-                Arc::new(builder.finish())
-            }
-            Self::Bytes(builder) => {
-                builder.append_nulls(missing);
-                Arc::new(builder.finish())
-            }
+            Self::Text(column) => column.finish(rows),
+            Self::Bool(column) => column.finish(rows),
+            Self::Int(column) => column.finish(rows),
+            Self::Double(column) => column.finish(rows),
+            Self::Bytes(column) => column.finish(rows),
         }
     }
 }
@@ -451,23 +433,15 @@ impl KeyColumn {
     fn push(&mut self, scalar: Scalar<'_>, row: usize) {
         let kind = *self.kind.get_or_insert(Kind::of(scalar));
         let typed = self.typed.get_or_insert_with(|| Typed::new(kind));
-        typed.push(scalar, row - 1 - self.typed_rows);
-        self.typed_rows = row;
-    }
-
-    fn push_value(&mut self, value: &[u8], row: usize) {
-        self.value.append_nulls(row - 1 - self.value_rows);
-        self.value.append_value(value);
-        self.value_rows = row;
+        typed.push(scalar, row);
     }
 
     fn finish(&mut self, rows: usize) -> Result<StructArray, Error> {
         let kind = self.kind.unwrap_or(Kind::Text);
         let typed = self.typed.get_or_insert_with(|| Typed::new(kind));
-        let typed = typed.finish(rows - self.typed_rows);
-        self.value.append_nulls(rows - self.value_rows);
-        let value = Arc::new(self.value.finish());
-        (self.typed_rows, self.value_rows, self.seen_row) = (0, 0, 0);
+        let typed = typed.finish(rows);
+        let value = self.value.finish(rows);
+        self.seen_row = 0;
         let fields = vec![
             Field::new("value", DataType::Binary, true),
             Field::new("typed_value", typed.data_type().clone(), true),
@@ -475,4 +449,18 @@ impl KeyColumn {
         let arrays: Vec<ArrayRef> = vec![value, typed];
         Ok(StructArray::try_new(fields.into(), arrays, None)?)
     }
+}
+
+/// The bytes of a `KeyValue` with this key up to the length of its value.
+pub(crate) fn prefix_of(key: &str) -> Vec<u8> {
+    let mut prefix = Vec::with_capacity(key.len() + 4);
+    push_delimited(&mut prefix, 1, key.as_bytes());
+    push_tag(&mut prefix, 2, DELIMITED);
+    prefix
+}
+
+/// The same memory for values of something else: without elements, the collected vector is the one that it was.
+fn emptied<'b>(mut found: Vec<(usize, Scalar<'_>)>) -> Vec<(usize, Scalar<'b>)> {
+    found.clear();
+    found.into_iter().map_while(|_| None).collect()
 }

@@ -10,6 +10,7 @@ use millrace_wire::view::ResourceView;
 use crate::error::Error;
 use crate::pairs::PairColumns;
 use crate::rows::Row;
+use crate::sparse::Sparse;
 use crate::tables::{Shared, Table, Tables, resource_pairs};
 
 /// Builds the columns of resources and scopes.
@@ -22,15 +23,16 @@ pub(crate) struct EnvelopeColumns {
     scopes: Vec<i32>,
     is_resource_written: Vec<bool>,
     is_scope_written: Vec<bool>,
-    resource: BinaryBuilder,
+    resource: Sparse<BinaryBuilder>,
     resource_attributes: PairColumns,
-    resource_schema_url: StringBuilder,
-    scope: BinaryBuilder,
+    resource_schema_url: Sparse<StringBuilder>,
+    scope: Sparse<BinaryBuilder>,
     types: String,
 }
 
 impl EnvelopeColumns {
     pub(crate) fn push(&mut self, tables: &Tables, row: &Row<'_>) {
+        let place = self.resources.len();
         self.resources.push(row.resource.cast_signed());
         self.scopes.push(row.scope.cast_signed());
         if let Some(resource) = first(
@@ -38,27 +40,31 @@ impl EnvelopeColumns {
             &tables.resources,
             row.resource,
         ) {
-            self.resource.append_value(&resource.bytes);
+            self.resource.at(place).append_value(&resource.bytes);
             self.resource_attributes
                 .push(resource_pairs(&resource.bytes), &mut self.types);
             let view = ResourceView::new(&resource.bytes);
-            self.resource_schema_url.append_value(view.schema_url);
+            self.resource_schema_url
+                .at(place)
+                .append_value(view.schema_url);
         } else {
-            self.resource.append_null();
             self.resource_attributes.push_null();
-            self.resource_schema_url.append_null();
         }
-        match first(&mut self.is_scope_written, &tables.scopes, row.scope) {
-            Some(scope) => self.scope.append_value(&scope.bytes),
-            None => self.scope.append_null(),
+        if let Some(scope) = first(&mut self.is_scope_written, &tables.scopes, row.scope) {
+            self.scope.at(place).append_value(&scope.bytes);
         }
     }
 
-    pub(crate) fn finish(&mut self, tables: &Tables) -> Result<Vec<(Field, ArrayRef)>, Error> {
-        let resources = Int32Array::from(std::mem::take(&mut self.resources));
-        let scopes = Int32Array::from(std::mem::take(&mut self.scopes));
+    /// From now on, what stands once in each row group is written again.
+    pub(crate) fn end_group(&mut self) {
         self.is_resource_written.clear();
         self.is_scope_written.clear();
+    }
+
+    pub(crate) fn finish(&mut self, tables: &Tables) -> Result<Vec<(Field, ArrayRef)>, Error> {
+        let rows = self.resources.len();
+        let resources = Int32Array::from(std::mem::take(&mut self.resources));
+        let scopes = Int32Array::from(std::mem::take(&mut self.scopes));
         let text = |name: &str, keys: &Int32Array, table: &Table, of: fn(&Shared) -> &str| {
             dictionary(name, keys, table.entries().iter().map(of))
         };
@@ -70,16 +76,16 @@ impl EnvelopeColumns {
             text("scope_version", &scopes, &tables.scopes, |it| &it.version)?,
             (
                 Field::new("resource", DataType::Binary, true),
-                Arc::new(self.resource.finish()),
+                self.resource.finish(rows),
             ),
             self.resource_attributes.finish("resource_attributes")?,
             (
                 Field::new("resource_schema_url", DataType::Utf8, true),
-                Arc::new(self.resource_schema_url.finish()),
+                self.resource_schema_url.finish(rows),
             ),
             (
                 Field::new("scope", DataType::Binary, true),
-                Arc::new(self.scope.finish()),
+                self.scope.finish(rows),
             ),
         ])
     }

@@ -1,15 +1,55 @@
 //! Ids as lowercase hexadecimal text, which is how people and SQL write them.
 
-const DIGITS: &[u8; 16] = b"0123456789abcdef";
+/// The two digits of every byte.
+static DIGITS: [[u8; 2]; 256] = digits();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a constant function has nothing else, and the compiler runs it"
+)]
+const fn digits() -> [[u8; 2]; 256] {
+    const OF_16: &[u8; 16] = b"0123456789abcdef";
+    let mut pairs = [[0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [OF_16[byte >> 4], OF_16[byte & 15]];
+        byte += 1;
+    }
+    pairs
+}
+
+/// What each character stands for as a digit; 255 where it is none.
+static VALUES: [u8; 256] = values();
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a constant function has nothing else, and the compiler runs it"
+)]
+const fn values() -> [u8; 256] {
+    let mut values = [255; 256];
+    let mut digit = 0u8;
+    while digit < 16 {
+        let character = if digit < 10 {
+            b'0' + digit
+        } else {
+            b'a' + digit - 10
+        };
+        values[character as usize] = digit;
+        digit += 1;
+    }
+    values
+}
 
 /// Appends two digits for each byte.
 pub(crate) fn push(out: &mut String, bytes: &[u8]) {
-    for byte in bytes {
-        for digit in [byte >> 4, byte & 15] {
-            out.push(char::from(
-                DIGITS.get(usize::from(digit)).copied().unwrap_or(b'0'),
-            ));
+    // Ids have 8 or 16 bytes: a piece at a time, and not a character.
+    for piece in bytes.chunks(16) {
+        let mut digits = [[0; 2]; 16];
+        for (pair, byte) in digits.iter_mut().zip(piece) {
+            *pair = DIGITS.get(usize::from(*byte)).copied().unwrap_or_default();
         }
+        let digits = digits.as_flattened().get(..2 * piece.len());
+        out.push_str(str::from_utf8(digits.unwrap_or_default()).unwrap_or_default());
     }
 }
 
@@ -33,12 +73,11 @@ pub(crate) fn read(out: &mut Vec<u8>, text: &str) -> Option<()> {
     Some(())
 }
 
-const fn digit(character: u8) -> Option<u8> {
-    match character {
-        b'0'..=b'9' => Some(character - b'0'),
-        b'a'..=b'f' => Some(character - b'a' + 10),
-        _ => None,
-    }
+fn digit(character: u8) -> Option<u8> {
+    VALUES
+        .get(usize::from(character))
+        .copied()
+        .filter(|value| *value < 16)
 }
 
 #[cfg(test)]

@@ -20,6 +20,8 @@ mod read;
 mod request;
 mod rows;
 mod spans;
+mod sparse;
+mod survey;
 mod tables;
 mod trace;
 mod value;
@@ -28,7 +30,7 @@ mod write;
 
 pub use error::Error;
 pub use merge::{MergeError, merge_files};
-pub use read::FileReader;
+pub use read::{FileReader, REPLACED};
 pub use rows::Rows;
 pub use trace::TraceIndex;
 pub use write::{FileWriter, Summary, write_rows};

@@ -109,7 +109,9 @@ pub fn merge_files<W: Write + Send>(
         let Some(source) = sources.get_mut(index) else {
             continue;
         };
-        source.write_next(&key, &mut writer, &tables);
+        source
+            .write_next(&key, &mut writer, &tables)
+            .map_err(MergeError::Output)?;
         summary.rows += 1;
         if summary.rows.is_multiple_of(STOP_ROWS) && is_to_stop() {
             return Err(MergeError::Stopped);
@@ -212,7 +214,7 @@ impl Source {
         key: &Key,
         writer: &mut FileWriter<W>,
         tables: &Tables,
-    ) {
+    ) -> Result<(), Error> {
         if let Some(pending) = self.rows.get(self.next) {
             let (resource, scope, metric) = pending.place;
             let item = self.items.get(pending.start..pending.end);
@@ -223,9 +225,10 @@ impl Source {
                 series: key.series,
                 item: item.unwrap_or_default(),
             };
-            writer.push(tables, &row);
+            writer.push(tables, &row)?;
         }
         self.next += 1;
+        Ok(())
     }
 }
 

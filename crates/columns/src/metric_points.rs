@@ -18,9 +18,9 @@ use crate::envelopes::{EnvelopeColumns, dictionary};
 use crate::error::Error;
 use crate::nested::{ExemplarColumns, list};
 use crate::rows::Row;
-use crate::spans::append_count;
+use crate::spans::emptied;
+use crate::sparse::{Sparse, add_bytes, add_count, add_number};
 use crate::tables::Tables;
-use crate::value::Pair;
 
 /// A column of lists of numbers.
 struct Numbers<B> {
@@ -88,41 +88,44 @@ pub(crate) struct PointColumns {
     envelopes: EnvelopeColumns,
     metrics: Vec<i32>,
     is_metric_written: Vec<bool>,
-    metric: BinaryBuilder,
+    metric: Sparse<BinaryBuilder>,
     series: UInt64Builder,
     time: UInt64Builder,
     start: UInt64Builder,
-    value_double: Float64Builder,
-    value_int: Int64Builder,
-    flags: UInt32Builder,
-    count: UInt64Builder,
-    sum: Float64Builder,
-    min: Float64Builder,
-    max: Float64Builder,
+    value_double: Sparse<Float64Builder>,
+    value_int: Sparse<Int64Builder>,
+    flags: Sparse<UInt32Builder>,
+    count: Sparse<UInt64Builder>,
+    sum: Sparse<Float64Builder>,
+    min: Sparse<Float64Builder>,
+    max: Sparse<Float64Builder>,
     bucket_counts: Numbers<UInt64Builder>,
     explicit_bounds: Numbers<Float64Builder>,
-    scale: Int32Builder,
-    zero_count: UInt64Builder,
-    zero_threshold: Float64Builder,
+    scale: Sparse<Int32Builder>,
+    zero_count: Sparse<UInt64Builder>,
+    zero_threshold: Sparse<Float64Builder>,
     positive: Buckets,
     negative: Buckets,
     quantiles: Numbers<Float64Builder>,
     quantile_values: Float64Builder,
     attributes: AttributeColumns,
     exemplars: ExemplarColumns,
-    otlp: BinaryBuilder,
+    otlp: Sparse<BinaryBuilder>,
+    rows: usize,
+    pairs: Vec<&'static [u8]>,
+    exemplar_bytes: Vec<&'static [u8]>,
 }
 
 /// One side of the buckets of exponential histograms.
 #[derive(Default)]
 struct Buckets {
-    offset: Int32Builder,
+    offset: Sparse<Int32Builder>,
     counts: Numbers<UInt64Builder>,
 }
 
 impl Buckets {
-    fn push(&mut self, view: Option<BucketsView<'_>>) {
-        self.offset.append_option(view.map(|view| view.offset()));
+    fn push(&mut self, row: usize, view: Option<BucketsView<'_>>) {
+        add_number(&mut self.offset, row, view.map(|view| view.offset()));
         self.counts
             .push(view.into_iter().flat_map(|view| view.counts()));
     }
@@ -189,8 +192,8 @@ impl PointColumns {
             "summary" => SUMMARY,
             _ => NUMBER,
         };
-        let mut pairs = Vec::with_capacity(8);
-        let mut exemplars = Vec::new();
+        let mut pairs = emptied(std::mem::take(&mut self.pairs));
+        let mut exemplars = emptied(std::mem::take(&mut self.exemplar_bytes));
         let (mut start, mut time, mut flags, mut is_odd) = (0, 0, 0, false);
         let mut values = Values::default();
         for field in Fields::new(row.item) {
@@ -198,7 +201,7 @@ impl PointColumns {
                 (2, Value::Fixed64(value)) => start = value,
                 (3, Value::Fixed64(value)) => time = value,
                 (number, Value::Delimited(pair)) if number == numbering.attributes => {
-                    pairs.push(Pair::new(pair));
+                    pairs.push(pair);
                 }
                 (number, Value::Delimited(bytes)) if number == numbering.exemplars => {
                     exemplars.push(bytes);
@@ -220,16 +223,15 @@ impl PointColumns {
         }
         self.start.append_value(start);
         self.time.append_value(time);
-        append_count(&mut self.flags, flags);
+        add_count(&mut self.flags, self.rows, flags);
         is_odd |= self.push_distribution(kind, row.item, &mut values);
         self.push_values(&values);
         self.attributes.push(&pairs);
         self.exemplars.push(&exemplars);
-        if is_odd {
-            self.otlp.append_value(row.item);
-        } else {
-            self.otlp.append_null();
-        }
+        add_bytes(&mut self.otlp, self.rows, is_odd.then_some(row.item));
+        self.rows += 1;
+        self.pairs = emptied(pairs);
+        self.exemplar_bytes = emptied(exemplars);
     }
 
     fn push_metric(&mut self, tables: &Tables, row: &Row<'_>) {
@@ -244,17 +246,21 @@ impl PointColumns {
             .get_mut(index)
             .is_some_and(|written| std::mem::replace(written, true));
         let metric = tables.metrics.get(row.metric).filter(|_| !is_written);
-        self.metric
-            .append_option(metric.map(|metric| &metric.bytes[..]));
+        add_bytes(
+            &mut self.metric,
+            self.rows,
+            metric.map(|metric| &metric.bytes[..]),
+        );
     }
 
     fn push_values(&mut self, values: &Values) {
-        self.value_double.append_option(values.value_double);
-        self.value_int.append_option(values.value_int);
-        self.count.append_option(values.count);
-        self.sum.append_option(values.sum);
-        self.min.append_option(values.min);
-        self.max.append_option(values.max);
+        let row = self.rows;
+        add_number(&mut self.value_double, row, values.value_double);
+        add_number(&mut self.value_int, row, values.value_int);
+        add_number(&mut self.count, row, values.count);
+        add_number(&mut self.sum, row, values.sum);
+        add_number(&mut self.min, row, values.min);
+        add_number(&mut self.max, row, values.max);
     }
 
     /// Adds what only histograms and summaries have. True where a part of the message stands there several times or is
@@ -282,12 +288,12 @@ impl PointColumns {
                 .iter()
                 .flat_map(HistogramPointView::explicit_bounds),
         );
-        self.scale
-            .append_option(exponential.map(|view| view.scale()));
-        self.zero_count
-            .append_option(exponential.map(|view| view.zero_count));
-        self.zero_threshold
-            .append_option(exponential.map(|view| view.zero_threshold));
+        let row = self.rows;
+        add_number(&mut self.scale, row, exponential.map(|view| view.scale()));
+        let zero_count = exponential.map(|view| view.zero_count);
+        add_number(&mut self.zero_count, row, zero_count);
+        let zero_threshold = exponential.map(|view| view.zero_threshold);
+        add_number(&mut self.zero_threshold, row, zero_threshold);
         let side = |number: u32| {
             exponential
                 .filter(|_| Fields::new(point).any(|field| field.number == number))
@@ -306,8 +312,8 @@ impl PointColumns {
                     .count()
                     > 1
             });
-        self.positive.push(side(8));
-        self.negative.push(side(9));
+        self.positive.push(row, side(8));
+        self.negative.push(row, side(9));
         let quantiles: Vec<(f64, f64)> = summary
             .iter()
             .flat_map(SummaryPointView::quantile_values)
@@ -320,9 +326,8 @@ impl PointColumns {
         is_odd
     }
 
-    fn metric_columns(&mut self, tables: &Tables) -> Result<Vec<Column>, Error> {
+    fn metric_columns(&mut self, tables: &Tables, rows: usize) -> Result<Vec<Column>, Error> {
         let metrics = Int32Array::from(std::mem::take(&mut self.metrics));
-        self.is_metric_written.clear();
         let views: Vec<MetricView<'_>> = tables
             .metrics
             .entries()
@@ -373,7 +378,7 @@ impl PointColumns {
             ),
             (
                 Field::new("metric", DataType::Binary, true),
-                Arc::new(self.metric.finish()),
+                self.metric.finish(rows),
             ),
         ])
     }
@@ -396,55 +401,47 @@ impl PointColumns {
             .finish("quantile_values", kind, Arc::new(structures))
     }
 
+    pub(crate) fn end_group(&mut self) {
+        self.envelopes.end_group();
+        self.is_metric_written.clear();
+    }
+
     pub(crate) fn finish(&mut self, tables: &Tables) -> Result<Vec<Column>, Error> {
-        let whole = |name: &str, nullable, builder: &mut UInt64Builder| -> Column {
-            let field = Field::new(name, DataType::UInt64, nullable);
+        let rows = std::mem::take(&mut self.rows);
+        let whole = |name: &str, builder: &mut UInt64Builder| -> Column {
+            let field = Field::new(name, DataType::UInt64, false);
             (field, Arc::new(builder.finish()))
         };
-        let real = |name: &str, builder: &mut Float64Builder| -> Column {
-            let field = Field::new(name, DataType::Float64, true);
-            (field, Arc::new(builder.finish()))
-        };
-        let small = |name: &str, builder: &mut Int32Builder| -> Column {
-            let field = Field::new(name, DataType::Int32, true);
-            (field, Arc::new(builder.finish()))
+        let sparse = |name: &str, array: ArrayRef| {
+            (Field::new(name, array.data_type().clone(), true), array)
         };
         let mut columns = self.envelopes.finish(tables)?;
-        columns.extend(self.metric_columns(tables)?);
+        columns.extend(self.metric_columns(tables, rows)?);
         columns.extend([
-            whole("series", false, &mut self.series),
-            whole("time_unix_nano", false, &mut self.time),
-            whole("start_time_unix_nano", false, &mut self.start),
-            real("value_double", &mut self.value_double),
-            (
-                Field::new("value_int", DataType::Int64, true),
-                Arc::new(self.value_int.finish()),
-            ),
-            (
-                Field::new("flags", DataType::UInt32, true),
-                Arc::new(self.flags.finish()),
-            ),
-            whole("count", true, &mut self.count),
-            real("sum", &mut self.sum),
-            real("min", &mut self.min),
-            real("max", &mut self.max),
+            whole("series", &mut self.series),
+            whole("time_unix_nano", &mut self.time),
+            whole("start_time_unix_nano", &mut self.start),
+            sparse("value_double", self.value_double.finish(rows)),
+            sparse("value_int", self.value_int.finish(rows)),
+            sparse("flags", self.flags.finish(rows)),
+            sparse("count", self.count.finish(rows)),
+            sparse("sum", self.sum.finish(rows)),
+            sparse("min", self.min.finish(rows)),
+            sparse("max", self.max.finish(rows)),
             self.bucket_counts.column("bucket_counts")?,
             self.explicit_bounds.column("explicit_bounds")?,
-            small("scale", &mut self.scale),
-            whole("zero_count", true, &mut self.zero_count),
-            real("zero_threshold", &mut self.zero_threshold),
-            small("positive_offset", &mut self.positive.offset),
+            sparse("scale", self.scale.finish(rows)),
+            sparse("zero_count", self.zero_count.finish(rows)),
+            sparse("zero_threshold", self.zero_threshold.finish(rows)),
+            sparse("positive_offset", self.positive.offset.finish(rows)),
             self.positive.counts.column("positive_bucket_counts")?,
-            small("negative_offset", &mut self.negative.offset),
+            sparse("negative_offset", self.negative.offset.finish(rows)),
             self.negative.counts.column("negative_bucket_counts")?,
             self.quantile_column()?,
         ]);
         columns.extend(self.attributes.finish()?);
         columns.push(self.exemplars.finish()?);
-        columns.push((
-            Field::new("otlp", DataType::Binary, true),
-            Arc::new(self.otlp.finish()),
-        ));
+        columns.push(sparse("otlp", self.otlp.finish(rows)));
         Ok(columns)
     }
 }

@@ -13,15 +13,16 @@ use millrace_wire::field::{Fields, Value, children};
 use crate::error::Error;
 use crate::hex;
 use crate::pairs::{PairColumns, TEXT};
-use crate::spans::{append_count, append_text, text};
+use crate::spans::text;
+use crate::sparse::{Sparse, add_bytes, add_count, add_number, add_text};
 
 /// What all of them have: where each row's list ends, attributes, and the bytes of those that columns cannot say.
 struct Lists {
     ends: Vec<i32>,
     count: i32,
     attributes: PairColumns,
-    attribute_types: StringBuilder,
-    otlp: BinaryBuilder,
+    attribute_types: Sparse<StringBuilder>,
+    otlp: Sparse<BinaryBuilder>,
     types: String,
     id: String,
 }
@@ -32,8 +33,8 @@ impl Default for Lists {
             ends: vec![0],
             count: 0,
             attributes: PairColumns::default(),
-            attribute_types: StringBuilder::new(),
-            otlp: BinaryBuilder::new(),
+            attribute_types: Sparse::default(),
+            otlp: Sparse::default(),
             types: String::new(),
             id: String::new(),
         }
@@ -45,17 +46,18 @@ impl Lists {
     fn push(&mut self, message: &[u8], number: u32, is_odd: bool) {
         let pairs = children(message, number);
         let is_exact = self.attributes.push(pairs, &mut self.types);
-        if self.types.chars().all(|letter| letter == TEXT) {
-            self.attribute_types.append_null();
-        } else {
-            self.attribute_types.append_value(&self.types);
+        let place = self.place();
+        if self.types.chars().any(|letter| letter != TEXT) {
+            self.attribute_types.at(place).append_value(&self.types);
         }
-        if is_exact && !is_odd {
-            self.otlp.append_null();
-        } else {
-            self.otlp.append_value(message);
-        }
+        let kept = (is_odd || !is_exact).then_some(message);
+        add_bytes(&mut self.otlp, place, kept);
         self.count += 1;
+    }
+
+    /// How many elements are there already.
+    const fn place(&self) -> usize {
+        self.count.cast_unsigned() as usize
     }
 
     fn end_row(&mut self) {
@@ -74,15 +76,15 @@ impl Lists {
         name: &str,
         members: Vec<(Field, ArrayRef)>,
     ) -> Result<(Field, ArrayRef), Error> {
-        let mut members = members;
+        let (mut members, count) = (members, self.place());
         members.push(self.attributes.finish("attributes")?);
         members.push((
             Field::new("attribute_types", DataType::Utf8, true),
-            Arc::new(self.attribute_types.finish()),
+            self.attribute_types.finish(count),
         ));
         members.push((
             Field::new("otlp", DataType::Binary, true),
-            Arc::new(self.otlp.finish()),
+            self.otlp.finish(count),
         ));
         let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = members.into_iter().unzip();
         let structures = StructArray::try_new(fields.into(), arrays, None)?;
@@ -125,7 +127,7 @@ pub(crate) struct EventColumns {
     lists: Lists,
     offset: Int64Builder,
     name: StringBuilder,
-    dropped_attributes: UInt32Builder,
+    dropped_attributes: Sparse<UInt32Builder>,
 }
 
 impl EventColumns {
@@ -145,13 +147,14 @@ impl EventColumns {
             self.offset
                 .append_value(time.wrapping_sub(start).cast_signed());
             self.name.append_value(text(name));
-            append_count(&mut self.dropped_attributes, dropped);
+            add_count(&mut self.dropped_attributes, self.lists.place(), dropped);
             self.lists.push(event, 3, is_odd);
         }
         self.lists.end_row();
     }
 
     pub(crate) fn finish(&mut self) -> Result<(Field, ArrayRef), Error> {
+        let count = self.lists.place();
         let members: Vec<(Field, ArrayRef)> = vec![
             (
                 Field::new("offset_ns", DataType::Int64, false),
@@ -163,7 +166,7 @@ impl EventColumns {
             ),
             (
                 Field::new("dropped_attributes_count", DataType::UInt32, true),
-                Arc::new(self.dropped_attributes.finish()),
+                self.dropped_attributes.finish(count),
             ),
         ];
         self.lists.finish("events", members)
@@ -176,9 +179,9 @@ pub(crate) struct LinkColumns {
     lists: Lists,
     trace_id: StringBuilder,
     span_id: StringBuilder,
-    trace_state: StringBuilder,
-    flags: UInt32Builder,
-    dropped_attributes: UInt32Builder,
+    trace_state: Sparse<StringBuilder>,
+    flags: Sparse<UInt32Builder>,
+    dropped_attributes: Sparse<UInt32Builder>,
 }
 
 impl LinkColumns {
@@ -199,15 +202,16 @@ impl LinkColumns {
             }
             self.lists.append_id(&mut self.trace_id, trace_id);
             self.lists.append_id(&mut self.span_id, span_id);
-            append_text(&mut self.trace_state, state);
-            append_count(&mut self.flags, flags);
-            append_count(&mut self.dropped_attributes, dropped);
+            add_text(&mut self.trace_state, self.lists.place(), state);
+            add_count(&mut self.flags, self.lists.place(), flags);
+            add_count(&mut self.dropped_attributes, self.lists.place(), dropped);
             self.lists.push(link, 4, is_odd);
         }
         self.lists.end_row();
     }
 
     pub(crate) fn finish(&mut self) -> Result<(Field, ArrayRef), Error> {
+        let count = self.lists.place();
         let members: Vec<(Field, ArrayRef)> = vec![
             (
                 Field::new("trace_id", DataType::Utf8, false),
@@ -219,15 +223,15 @@ impl LinkColumns {
             ),
             (
                 Field::new("trace_state", DataType::Utf8, true),
-                Arc::new(self.trace_state.finish()),
+                self.trace_state.finish(count),
             ),
             (
                 Field::new("flags", DataType::UInt32, true),
-                Arc::new(self.flags.finish()),
+                self.flags.finish(count),
             ),
             (
                 Field::new("dropped_attributes_count", DataType::UInt32, true),
-                Arc::new(self.dropped_attributes.finish()),
+                self.dropped_attributes.finish(count),
             ),
         ];
         self.lists.finish("links", members)
@@ -239,8 +243,8 @@ impl LinkColumns {
 pub(crate) struct ExemplarColumns {
     lists: Lists,
     time: UInt64Builder,
-    double: Float64Builder,
-    int: Int64Builder,
+    double: Sparse<Float64Builder>,
+    int: Sparse<Int64Builder>,
     trace_id: StringBuilder,
     span_id: StringBuilder,
 }
@@ -262,8 +266,9 @@ impl ExemplarColumns {
                 }
             }
             self.time.append_value(time);
-            self.double.append_option(double);
-            self.int.append_option(int);
+            let place = self.lists.place();
+            add_number(&mut self.double, place, double);
+            add_number(&mut self.int, place, int);
             self.lists.append_id(&mut self.trace_id, trace_id);
             self.lists.append_id(&mut self.span_id, span_id);
             self.lists.push(exemplar, 7, is_odd);
@@ -272,6 +277,7 @@ impl ExemplarColumns {
     }
 
     pub(crate) fn finish(&mut self) -> Result<(Field, ArrayRef), Error> {
+        let count = self.lists.place();
         let members: Vec<(Field, ArrayRef)> = vec![
             (
                 Field::new("time_unix_nano", DataType::UInt64, false),
@@ -279,11 +285,11 @@ impl ExemplarColumns {
             ),
             (
                 Field::new("value_double", DataType::Float64, true),
-                Arc::new(self.double.finish()),
+                self.double.finish(count),
             ),
             (
                 Field::new("value_int", DataType::Int64, true),
-                Arc::new(self.int.finish()),
+                self.int.finish(count),
             ),
             (
                 Field::new("trace_id", DataType::Utf8, false),

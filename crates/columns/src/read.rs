@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -31,6 +32,9 @@ const REQUEST_BYTES: usize = 4 << 20;
 const GROUP_BATCH_ROWS: usize = 262_144;
 const TRACE_ID: &str = "trace_id";
 
+/// What the name of a file ends in that a merged one has replaced. For a while it is kept so, for those who look for it.
+pub const REPLACED: &str = "replaced";
+
 /// An open file of a store.
 pub struct FileReader {
     file: File,
@@ -39,9 +43,12 @@ pub struct FileReader {
 }
 
 impl FileReader {
-    /// Opens a file of this signal and reads its footer.
+    /// Opens a file of this signal and reads its footer, also where it has been replaced since it was listed.
     pub fn open(path: &Path, signal: Signal) -> Result<Self, Error> {
-        let file = File::open(path)?;
+        let file = File::open(path).or_else(|error| match error.kind() {
+            ErrorKind::NotFound => File::open(path.with_extension(REPLACED)),
+            _ => Err(error),
+        })?;
         let options = ArrowReaderOptions::new().with_page_index_policy(PageIndexPolicy::Optional);
         let metadata = ArrowReaderMetadata::load(&file, options)?;
         Ok(Self {

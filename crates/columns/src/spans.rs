@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
 use arrow_array::builder::{
     BinaryBuilder, Int32Builder, StringBuilder, UInt32Builder, UInt64Builder,
 };
+use arrow_array::{Array as _, ArrayRef};
 use arrow_schema::{DataType, Field};
 use millrace_wire::field::{Fields, Value};
 
@@ -15,8 +15,8 @@ use crate::error::Error;
 use crate::hex;
 use crate::nested::{EventColumns, LinkColumns};
 use crate::rows::Row;
+use crate::sparse::{Sparse, add_bytes, add_count, add_number, add_text};
 use crate::tables::Tables;
-use crate::value::Pair;
 
 /// Builds the columns of spans.
 #[derive(Default)]
@@ -26,23 +26,50 @@ pub(crate) struct SpanColumns {
     start: UInt64Builder,
     duration: UInt64Builder,
     /// Where a span ends before it starts; else the end is start and duration.
-    early_end: UInt64Builder,
+    early_end: Sparse<UInt64Builder>,
     trace_id: StringBuilder,
     span_id: StringBuilder,
     parent_span_id: StringBuilder,
-    trace_state: StringBuilder,
+    trace_state: Sparse<StringBuilder>,
     kind: Int32Builder,
-    status_code: Int32Builder,
-    status_message: StringBuilder,
-    flags: UInt32Builder,
-    dropped_attributes: UInt32Builder,
-    dropped_events: UInt32Builder,
-    dropped_links: UInt32Builder,
+    status_code: Sparse<Int32Builder>,
+    status_message: Sparse<StringBuilder>,
+    flags: Sparse<UInt32Builder>,
+    dropped_attributes: Sparse<UInt32Builder>,
+    dropped_events: Sparse<UInt32Builder>,
+    dropped_links: Sparse<UInt32Builder>,
     attributes: AttributeColumns,
     events: EventColumns,
     links: LinkColumns,
-    otlp: BinaryBuilder,
+    otlp: Sparse<BinaryBuilder>,
+    rows: usize,
     id: String,
+    parts: Parts<'static>,
+}
+
+/// The repeated fields of a span.
+#[derive(Default)]
+struct Parts<'a> {
+    attributes: Vec<&'a [u8]>,
+    events: Vec<&'a [u8]>,
+    links: Vec<&'a [u8]>,
+}
+
+impl Parts<'_> {
+    /// The same memory, empty, for another span.
+    fn emptied<'b>(self) -> Parts<'b> {
+        Parts {
+            attributes: emptied(self.attributes),
+            events: emptied(self.events),
+            links: emptied(self.links),
+        }
+    }
+}
+
+/// The same memory for slices of something else: without elements, the collected vector is the one that it was.
+pub(crate) fn emptied<'b, T: ?Sized>(mut slices: Vec<&T>) -> Vec<&'b T> {
+    slices.clear();
+    slices.into_iter().map_while(|_| None).collect()
 }
 
 /// The scalars of a span. Absent is what protobuf does not write: zero and empty.
@@ -75,9 +102,7 @@ impl SpanColumns {
 
     pub(crate) fn push(&mut self, tables: &Tables, row: &Row<'_>) {
         self.envelopes.push(tables, row);
-        let mut pairs = Vec::with_capacity(16);
-        let mut events = Vec::new();
-        let mut links = Vec::new();
+        let mut parts = std::mem::take(&mut self.parts).emptied();
         let mut span = Scalars::default();
         for field in Fields::new(row.item) {
             match (field.number, field.value) {
@@ -89,11 +114,11 @@ impl SpanColumns {
                 (6, Value::Varint(bits)) => span.kind = bits as i32,
                 (7, Value::Fixed64(time)) => span.start = time,
                 (8, Value::Fixed64(time)) => span.end = time,
-                (9, Value::Delimited(pair)) => pairs.push(Pair::new(pair)),
+                (9, Value::Delimited(pair)) => parts.attributes.push(pair),
                 (10, Value::Varint(bits)) => span.dropped_attributes = bits as u32,
-                (11, Value::Delimited(event)) => events.push(event),
+                (11, Value::Delimited(event)) => parts.events.push(event),
                 (12, Value::Varint(bits)) => span.dropped_events = bits as u32,
-                (13, Value::Delimited(link)) => links.push(link),
+                (13, Value::Delimited(link)) => parts.links.push(link),
                 (14, Value::Varint(bits)) => span.dropped_links = bits as u32,
                 (15, Value::Delimited(status)) => span.read_status(status),
                 (16, Value::Fixed32(bits)) => span.flags = bits,
@@ -101,14 +126,12 @@ impl SpanColumns {
             }
         }
         self.push_scalars(&span);
-        self.attributes.push(&pairs);
-        self.events.push(span.start, &events);
-        self.links.push(&links);
-        if span.is_odd {
-            self.otlp.append_value(row.item);
-        } else {
-            self.otlp.append_null();
-        }
+        self.attributes.push(&parts.attributes);
+        self.events.push(span.start, &parts.events);
+        self.links.push(&parts.links);
+        add_bytes(&mut self.otlp, self.rows, span.is_odd.then_some(row.item));
+        self.rows += 1;
+        self.parts = parts.emptied();
     }
 
     fn push_scalars(&mut self, span: &Scalars<'_>) {
@@ -122,67 +145,66 @@ impl SpanColumns {
             column.append_value(&self.id);
         }
         self.name.append_value(text(span.name));
-        append_text(&mut self.trace_state, span.trace_state);
+        let row = self.rows;
+        add_text(&mut self.trace_state, row, span.trace_state);
         self.kind.append_value(span.kind);
         self.start.append_value(span.start);
         let duration = span.end.checked_sub(span.start);
         self.duration.append_value(duration.unwrap_or_default());
-        self.early_end
-            .append_option(duration.is_none().then_some(span.end));
-        self.status_code
-            .append_option(span.status.map(|(code, _)| code));
-        append_text(
-            &mut self.status_message,
-            span.status.map_or(&[], |(_, message)| message),
-        );
-        append_count(&mut self.flags, span.flags);
-        append_count(&mut self.dropped_attributes, span.dropped_attributes);
-        append_count(&mut self.dropped_events, span.dropped_events);
-        append_count(&mut self.dropped_links, span.dropped_links);
+        let early_end = duration.is_none().then_some(span.end);
+        add_number(&mut self.early_end, row, early_end);
+        if let Some((code, message)) = span.status {
+            add_number(&mut self.status_code, row, Some(code));
+            add_text(&mut self.status_message, row, message);
+        }
+        add_count(&mut self.flags, row, span.flags);
+        add_count(&mut self.dropped_attributes, row, span.dropped_attributes);
+        add_count(&mut self.dropped_events, row, span.dropped_events);
+        add_count(&mut self.dropped_links, row, span.dropped_links);
+    }
+
+    pub(crate) fn end_group(&mut self) {
+        self.envelopes.end_group();
     }
 
     pub(crate) fn finish(&mut self, tables: &Tables) -> Result<Vec<(Field, ArrayRef)>, Error> {
-        let text = |name: &str, nullable, builder: &mut StringBuilder| -> (Field, ArrayRef) {
-            let field = Field::new(name, DataType::Utf8, nullable);
-            (field, Arc::new(builder.finish()))
+        let rows = std::mem::take(&mut self.rows);
+        let column = |name: &str, kind, array: ArrayRef| (Field::new(name, kind, false), array);
+        let sparse = |name: &str, array: ArrayRef| {
+            (Field::new(name, array.data_type().clone(), true), array)
         };
-        let count = |name: &str, builder: &mut UInt32Builder| -> (Field, ArrayRef) {
-            let field = Field::new(name, DataType::UInt32, true);
-            (field, Arc::new(builder.finish()))
+        let text = |name: &str, builder: &mut StringBuilder| {
+            column(name, DataType::Utf8, Arc::new(builder.finish()))
         };
-        let number = |name: &str, nullable, builder: &mut Int32Builder| -> (Field, ArrayRef) {
-            let field = Field::new(name, DataType::Int32, nullable);
-            (field, Arc::new(builder.finish()))
+        let time = |name: &str, builder: &mut UInt64Builder| {
+            column(name, DataType::UInt64, Arc::new(builder.finish()))
         };
-        let time = |name: &str, nullable, builder: &mut UInt64Builder| -> (Field, ArrayRef) {
-            let field = Field::new(name, DataType::UInt64, nullable);
-            (field, Arc::new(builder.finish()))
-        };
+        let kind = Arc::new(self.kind.finish());
         let mut columns = self.envelopes.finish(tables)?;
         columns.extend([
-            text("trace_id", false, &mut self.trace_id),
-            text("span_id", false, &mut self.span_id),
-            text("parent_span_id", false, &mut self.parent_span_id),
-            text("trace_state", true, &mut self.trace_state),
-            text("name", false, &mut self.name),
-            number("kind", false, &mut self.kind),
-            time("start_time_unix_nano", false, &mut self.start),
-            time("duration_ns", false, &mut self.duration),
-            time("early_end_time_unix_nano", true, &mut self.early_end),
-            number("status_code", true, &mut self.status_code),
-            text("status_message", true, &mut self.status_message),
-            count("flags", &mut self.flags),
-            count("dropped_attributes_count", &mut self.dropped_attributes),
-            count("dropped_events_count", &mut self.dropped_events),
-            count("dropped_links_count", &mut self.dropped_links),
+            text("trace_id", &mut self.trace_id),
+            text("span_id", &mut self.span_id),
+            text("parent_span_id", &mut self.parent_span_id),
+            sparse("trace_state", self.trace_state.finish(rows)),
+            text("name", &mut self.name),
+            column("kind", DataType::Int32, kind),
+            time("start_time_unix_nano", &mut self.start),
+            time("duration_ns", &mut self.duration),
+            sparse("early_end_time_unix_nano", self.early_end.finish(rows)),
+            sparse("status_code", self.status_code.finish(rows)),
+            sparse("status_message", self.status_message.finish(rows)),
+            sparse("flags", self.flags.finish(rows)),
+            sparse(
+                "dropped_attributes_count",
+                self.dropped_attributes.finish(rows),
+            ),
+            sparse("dropped_events_count", self.dropped_events.finish(rows)),
+            sparse("dropped_links_count", self.dropped_links.finish(rows)),
         ]);
         columns.extend(self.attributes.finish()?);
         columns.push(self.events.finish()?);
         columns.push(self.links.finish()?);
-        columns.push((
-            Field::new("otlp", DataType::Binary, true),
-            Arc::new(self.otlp.finish()),
-        ));
+        columns.push(sparse("otlp", self.otlp.finish(rows)));
         Ok(columns)
     }
 }
@@ -203,22 +225,4 @@ impl<'a> Scalars<'a> {
 /// The text of a validated field.
 pub(crate) fn text(bytes: &[u8]) -> &str {
     str::from_utf8(bytes).unwrap_or_default()
-}
-
-/// Appends a text, or nothing where it is empty.
-pub(crate) fn append_text(builder: &mut StringBuilder, bytes: &[u8]) {
-    if bytes.is_empty() {
-        builder.append_null();
-    } else {
-        builder.append_value(text(bytes));
-    }
-}
-
-/// Appends a number, or nothing where it is zero.
-pub(crate) fn append_count(builder: &mut UInt32Builder, count: u32) {
-    if count == 0 {
-        builder.append_null();
-    } else {
-        builder.append_value(count);
-    }
 }

@@ -28,7 +28,7 @@ pub(crate) struct Shared {
 /// Equal bytes are kept once and known by their index.
 #[derive(Debug, Default)]
 pub(crate) struct Table {
-    by_bytes: HashMap<Vec<u8>, u32>,
+    by_hash: HashMap<u64, u32>,
     entries: Vec<Shared>,
 }
 
@@ -39,16 +39,16 @@ impl Table {
         bytes: &[u8],
         describe: impl FnOnce(&[u8]) -> (String, String),
     ) -> u32 {
-        if let Some(index) = self.by_bytes.get(bytes) {
-            return *index;
+        let mut hash = hash(bytes);
+        // Rows find what they stand under by its hash, so no two may share one.
+        while let Some(index) = self.by_hash.get(&hash) {
+            if self.get(*index).is_some_and(|known| known.bytes == bytes) {
+                return *index;
+            }
+            hash = hash.wrapping_add(1);
         }
         let index = self.entries.len() as u32;
         let (name, version) = describe(bytes);
-        let mut hash = hash(bytes);
-        // Rows find what they stand under by its hash, so no two may share one.
-        while self.entries.iter().any(|entry| entry.hash == hash) {
-            hash = hash.wrapping_add(1);
-        }
         self.entries.push(Shared {
             bytes: bytes.to_vec(),
             hash,
@@ -56,7 +56,7 @@ impl Table {
             name,
             version,
         });
-        self.by_bytes.insert(bytes.to_vec(), index);
+        self.by_hash.insert(hash, index);
         index
     }
 

@@ -51,6 +51,13 @@ impl<'a> Pair<'a> {
 
 /// The scalar that an `AnyValue` is, if it is one and nothing more.
 pub(crate) fn scalar(value: &[u8]) -> Option<Scalar<'_>> {
+    const TEXT: u8 = 1 << 3 | millrace_wire::field::DELIMITED;
+    // Most values are short texts: a short way for these.
+    if let [TEXT, length @ ..0x80, text @ ..] = value
+        && text.len() == usize::from(*length)
+    {
+        return str::from_utf8(text).ok().map(Scalar::Text);
+    }
     let mut fields = Fields::new(value);
     let field = fields.next()?;
     if !fields.rest().is_empty() {

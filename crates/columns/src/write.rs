@@ -19,6 +19,7 @@ use crate::metric_points::PointColumns;
 use crate::properties;
 use crate::rows::{Row, Rows};
 use crate::spans::SpanColumns;
+use crate::survey::Survey;
 use crate::tables::Tables;
 
 /// What was written.
@@ -57,6 +58,15 @@ impl Columns {
         }
     }
 
+    /// What rows share stands once in each row group.
+    fn end_group(&mut self) {
+        match self {
+            Self::Spans(columns) => columns.end_group(),
+            Self::Logs(columns) => columns.end_group(),
+            Self::Points(columns) => columns.end_group(),
+        }
+    }
+
     fn finish(&mut self, tables: &Tables) -> Result<RecordBatch, Error> {
         let columns = match self {
             Self::Spans(columns) => columns.finish(tables)?,
@@ -68,10 +78,17 @@ impl Columns {
     }
 }
 
+/// Rows that become columns together, where the columns are known beforehand: what fits into a processor's cache.
+const BATCH_ROWS: usize = 8_192;
+
 /// A file that is being written, one row group after the other.
 pub struct FileWriter<W: Write + Send> {
     columns: Columns,
+    /// Rows of this row group, and how many of them are in `columns`.
     rows: usize,
+    batch_rows: usize,
+    /// How many rows there will be, and what is known of them.
+    survey: Option<(usize, Survey)>,
     open: Open<W>,
     signal: Signal,
     level: i32,
@@ -99,15 +116,36 @@ impl<W: Write + Send> FileWriter<W> {
         Ok(Self {
             columns: Columns::new(signal, attributes)?,
             rows: 0,
+            batch_rows: 0,
+            survey: None,
             open: Open::Waiting(out),
             signal,
             level,
         })
     }
 
-    pub(crate) fn push(&mut self, tables: &Tables, row: &Row<'_>) {
+    /// A file for rows that have been looked through.
+    fn surveyed(
+        out: W,
+        signal: Signal,
+        level: i32,
+        rows: usize,
+        survey: Survey,
+    ) -> Result<Self, Error> {
+        let attributes = AttributeColumns::declared(survey.keys());
+        let mut writer = Self::with_attributes(out, signal, level, attributes)?;
+        writer.survey = Some((rows, survey));
+        Ok(writer)
+    }
+
+    pub(crate) fn push(&mut self, tables: &Tables, row: &Row<'_>) -> Result<(), Error> {
         self.columns.push(tables, row);
         self.rows += 1;
+        self.batch_rows += 1;
+        if self.survey.is_some() && self.batch_rows >= BATCH_ROWS {
+            self.end_batch(tables)?;
+        }
+        Ok(())
     }
 
     /// Rows of the row group that is being filled.
@@ -115,21 +153,35 @@ impl<W: Write + Send> FileWriter<W> {
         self.rows
     }
 
-    /// Ends a row group.
-    pub(crate) fn end_group(&mut self, tables: &Tables) -> Result<(), Error> {
-        if self.rows == 0 {
+    fn end_batch(&mut self, tables: &Tables) -> Result<(), Error> {
+        if self.batch_rows == 0 {
             return Ok(());
         }
         let batch = self.columns.finish(tables)?;
-        self.rows = 0;
+        self.batch_rows = 0;
         self.open = match std::mem::replace(&mut self.open, Open::Broken) {
             Open::Waiting(out) => {
-                Open::Writing(Box::new(open(out, &batch, self.signal, self.level)?))
+                let known = match &self.survey {
+                    Some((rows, survey)) => (*rows, Some(survey)),
+                    None => (batch.num_rows(), None),
+                };
+                let writer = open(out, &batch, self.signal, self.level, known)?;
+                Open::Writing(Box::new(writer))
             }
             other => other,
         };
         if let Open::Writing(writer) = &mut self.open {
             writer.write(&batch)?;
+        }
+        Ok(())
+    }
+
+    /// Ends a row group.
+    pub(crate) fn end_group(&mut self, tables: &Tables) -> Result<(), Error> {
+        self.end_batch(tables)?;
+        self.columns.end_group();
+        self.rows = 0;
+        if let Open::Writing(writer) = &mut self.open {
             writer.flush()?;
         }
         Ok(())
@@ -151,11 +203,12 @@ fn open<W: Write + Send>(
     first: &RecordBatch,
     signal: Signal,
     level: i32,
+    known: (usize, Option<&Survey>),
 ) -> Result<ArrowWriter<W>, Error> {
     let schema = first.schema();
     let described = ArrowSchemaConverter::new().convert(&schema)?;
     let options = ArrowWriterOptions::new()
-        .with_properties(properties::of(signal, level, &described, first)?)
+        .with_properties(properties::of(signal, level, &described, first, known)?)
         .with_skip_arrow_metadata(true)
         .with_parquet_schema(with_variant(&described)?);
     Ok(ArrowWriter::try_new_with_options(out, schema, options)?)
@@ -186,9 +239,17 @@ fn with_variant(schema: &SchemaDescriptor) -> Result<SchemaDescriptor, Error> {
 /// Sorts the rows and writes them as a file of one row group; returns its bytes.
 pub fn write_rows(rows: &mut Rows, level: i32) -> Result<(Vec<u8>, Summary), Error> {
     rows.sort();
-    let mut writer = FileWriter::new(Vec::new(), rows.signal, level)?;
+    let survey = if rows.len() > BATCH_ROWS {
+        Survey::of(rows.signal, rows.iter())
+    } else {
+        None
+    };
+    let mut writer = match survey {
+        Some(survey) => FileWriter::surveyed(Vec::new(), rows.signal, level, rows.len(), survey)?,
+        None => FileWriter::new(Vec::new(), rows.signal, level)?,
+    };
     for row in rows.iter() {
-        writer.push(&rows.tables, &row);
+        writer.push(&rows.tables, &row)?;
     }
     let summary = Summary {
         rows: rows.len(),

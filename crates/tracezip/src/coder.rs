@@ -36,22 +36,17 @@ impl Code for Writer {
 
     #[inline]
     fn pick(&mut self, entries: &[Entry], symbol: u16) -> usize {
-        let mut found = None;
-        for (index, entry) in entries.iter().enumerate() {
-            if entry.symbol == symbol {
-                found = Some((index, entry));
-                break;
-            }
-            if entry.symbol == Entry::OTHER {
-                found = Some((index, entry));
-            }
-        }
-        let Some((index, entry)) = found else {
+        // The first stands for all that are not found.
+        let index = entries
+            .iter()
+            .position(|entry| entry.symbol == symbol)
+            .unwrap_or(0);
+        let Some(entry) = entries.get(index) else {
             return 0;
         };
         if u32::from(entry.size) != SCALE {
             self.parts
-                .push(u32::from(entry.start) << 16 | u32::from(entry.size));
+                .push(u32::from(entry.end - entry.size) << 16 | u32::from(entry.size));
         }
         index
     }
@@ -203,24 +198,24 @@ impl Code for Reader<'_> {
         let state = if self.turn { second } else { first };
         self.turn = !self.turn;
         let slot = *state & (SCALE - 1);
-        for (index, entry) in entries.iter().enumerate() {
-            let inside = slot.wrapping_sub(u32::from(entry.start));
-            if inside < u32::from(entry.size) {
-                *state = u32::from(entry.size) * (*state >> SCALE_BITS) + inside;
-                if *state < STATE_MIN {
-                    if let Some((word, rest)) = self.words.split_first_chunk() {
-                        *state = *state << 16 | u32::from(u16::from_le_bytes(*word));
-                        self.words = rest;
-                    } else {
-                        self.overrun = true;
-                        *state |= STATE_MIN;
-                    }
-                }
-                return index;
+        let found = entries.iter().position(|entry| slot < u32::from(entry.end));
+        let Some((index, entry)) = found.and_then(|index| Some((index, entries.get(index)?)))
+        else {
+            self.overrun = true;
+            return 0;
+        };
+        let size = u32::from(entry.size);
+        *state = size * (*state >> SCALE_BITS) + slot + size - u32::from(entry.end);
+        if *state < STATE_MIN {
+            if let Some((word, rest)) = self.words.split_first_chunk() {
+                *state = *state << 16 | u32::from(u16::from_le_bytes(*word));
+                self.words = rest;
+            } else {
+                self.overrun = true;
+                *state |= STATE_MIN;
             }
         }
-        self.overrun = true;
-        0
+        index
     }
 
     #[inline]

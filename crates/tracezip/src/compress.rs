@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
 use millrace_wire::Signal;
+use millrace_wire::field::{DELIMITED, Fields, Value};
 use zstd::zstd_safe::{self, CCtx, CParameter};
 
 use crate::coder::Writer;
@@ -12,12 +13,14 @@ use crate::frame::{Header, Mode, Parts};
 use crate::hash::{quick, xxh64};
 use crate::ids::MessageIds;
 use crate::limits::{DEPTH, Limits};
-use crate::schema::Message;
-use crate::shape::Step;
+use crate::memory::{allocated, of_vec};
+use crate::rebuild::write_step;
+use crate::schema::{Message, Role};
+use crate::shape::Shape;
 use crate::signature::{OPAQUE, Parsed};
 use crate::tables::{Before, Tables};
 use crate::text::{Deflater, TEXT, WHOLE};
-use crate::values::{self, Found, Means, Places};
+use crate::values::{self, Given, Means, Places};
 
 /// Level of plain frames.
 const PLAIN_LEVEL: i32 = 3;
@@ -29,6 +32,15 @@ const SAMPLE_FRAMES: u64 = 64;
 const LOST_FRAMES_MAX: u32 = 16;
 /// Frames that they rest then.
 const REST_FRAMES: u64 = 4096;
+
+/// Shapes that are tried before others, of those that came after the message before.
+const LIKELY_SHAPES: usize = 3;
+/// ... and of those that have the same sketch.
+const SKETCHED_SHAPES: usize = 4;
+/// Sketches of messages that are told apart.
+const SKETCHES: usize = 1 << 10;
+/// Fields in front of a message among which a name is looked for.
+const SKETCHED_FIELDS: usize = 6;
 
 /// What the session carries by shapes; anything else goes into its zstd stream.
 const BY_SHAPES: [Signal; 1] = [Signal::Traces];
@@ -55,14 +67,13 @@ pub struct Compressor {
 #[derive(Debug)]
 struct Sender {
     tables: Tables,
-    signatures: Signatures,
+    shapes: ByContent,
     lookup: Lookup,
     writer: Writer,
     raw: Vec<u8>,
     text: Vec<u8>,
     deflater: Deflater,
     places: Places,
-    unused: Found,
 }
 
 impl Compressor {
@@ -188,7 +199,7 @@ impl Compressor {
         let sender = &self.sender;
         sender.tables.held()
             + sender.lookup.held()
-            + sender.signatures.held()
+            + sender.shapes.held()
             + sender.deflater.held()
             + self.whole.held()
     }
@@ -215,14 +226,13 @@ impl Sender {
     fn new(limits: Limits) -> Self {
         Self {
             tables: Tables::new(limits, true),
-            signatures: Signatures::default(),
+            shapes: ByContent::default(),
             lookup: Lookup::default(),
             writer: Writer::default(),
             raw: Vec::new(),
             text: Vec::new(),
             deflater: Deflater::new(TEXT),
             places: Places::default(),
-            unused: Found::default(),
         }
     }
 
@@ -260,45 +270,26 @@ impl Sender {
         levels: &mut [Parsed<'a>],
     ) -> Option<(usize, u64)> {
         let (parsed, inner) = levels.split_first_mut()?;
-        parsed.read(kind, bytes, self.tables.is_crowded());
         let number = self.shape(kind, bytes, before, parsed)?;
-        let known_time = if kind.is_item() {
-            self.tables.time
-        } else {
-            known_time
-        };
-        let last_time = self.own(number, parsed, known_time)?;
-        if kind.is_item() {
-            self.tables.time = last_time;
-        }
-        if parsed.children.is_empty() {
-            return Some((number, last_time));
-        }
+        self.own(number, bytes, parsed, known_time)?;
         let first_time = parsed.times.first().copied().unwrap_or(known_time);
+        let last_time = parsed.times.last().copied().unwrap_or(known_time);
         let mut children = parsed.children.iter();
-        let mut run = 0;
-        for step in 0..self.tables.shapes.get(number)?.steps.len() {
-            let shape = self.tables.shapes.get_mut(number)?;
-            let Some(Step::Children { message, .. }) = shape.steps.get(step).copied() else {
-                continue;
-            };
-            let count = *parsed.runs.get(run)?;
-            shape
-                .runs
-                .get_mut(run)?
-                .code_number(&mut self.writer, count as u64);
-            let mut before = Before::Parent(number, run);
+        for (place, count) in parsed.runs.iter().enumerate() {
+            let place_of = self.tables.shapes.get_mut(number)?.places.get_mut(place)?;
+            let message = place_of.message;
+            place_of.count.code_number(&mut self.writer, *count as u64);
+            let mut before = Before::Parent(number, place);
             let mut time = first_time;
-            for child in children.by_ref().take(count) {
+            for child in children.by_ref().take(*count) {
                 let (shape, last) = self.message(message, child, before, time, inner)?;
                 (before, time) = (Before::Sibling(shape), last);
             }
-            run += 1;
         }
         Some((number, last_time))
     }
 
-    /// Codes which shape a message has, with its signature if it is new.
+    /// Takes a message apart and codes which shape it has, with its signature if it is new.
     fn shape<'a>(
         &mut self,
         kind: Message,
@@ -306,12 +297,30 @@ impl Sender {
         before: Before,
         parsed: &mut Parsed<'a>,
     ) -> Option<usize> {
-        let mut known = self.signatures.find(&parsed.signature);
-        if known.is_none() && !self.tables.has_room(parsed.signature.len()) {
-            parsed.give_up(kind, bytes);
-            known = self.signatures.find(&parsed.signature);
+        let likely = self.tables.likely(before).take(LIKELY_SHAPES);
+        if let Some(number) = first_of(likely, &self.tables.shapes, kind, bytes, parsed) {
+            return self
+                .tables
+                .code_shape(&mut self.writer, before, Some(number))?;
+        }
+        let sketch = sketch(kind, bytes);
+        let likely = self.shapes.by_sketch(sketch);
+        let mut known = first_of(likely, &self.tables.shapes, kind, bytes, parsed);
+        if known.is_none() {
+            let names_vary = self.tables.is_crowded();
+            parsed.read(kind, bytes, names_vary);
+            known = self
+                .shapes
+                .find(parsed, &self.tables.shapes, (kind, bytes, names_vary));
+            if known.is_none() && !self.tables.has_room(parsed.signature.len()) {
+                parsed.give_up(kind, bytes);
+                known = self
+                    .shapes
+                    .find(parsed, &self.tables.shapes, (kind, bytes, names_vary));
+            }
         }
         if let Some(shape) = self.tables.code_shape(&mut self.writer, before, known)? {
+            self.shapes.sketched(sketch, shape);
             return Some(shape);
         }
         let length = parsed.signature.len() as u64;
@@ -320,76 +329,177 @@ impl Sender {
             .code_number(&mut self.writer, length);
         self.text.extend_from_slice(&parsed.signature);
         let number = self.tables.add_shape(kind, &parsed.signature, before)?;
-        self.signatures.add(&parsed.signature, number);
+        self.shapes.add(&parsed.signature, number);
+        self.shapes.sketched(sketch, number);
         Some(number)
     }
 
-    /// Codes times, ids and values of a message; its last time.
-    fn own(&mut self, number: usize, parsed: &Parsed<'_>, known_time: u64) -> Option<u64> {
+    /// Codes ids, times and values of a message.
+    fn own<'a>(
+        &mut self,
+        number: usize,
+        bytes: &'a [u8],
+        parsed: &mut Parsed<'a>,
+        known_time: u64,
+    ) -> Option<()> {
+        let given = MessageIds {
+            trace: parsed.trace_id.copied(),
+            span: parsed.span_id,
+            parent: parsed.parent_id,
+        };
+        self.tables.code_own(
+            &mut self.writer,
+            &mut self.raw,
+            number,
+            given,
+            known_time,
+            &mut parsed.times,
+        )?;
         let Tables {
             shapes,
             dictionary,
-            ids,
             budget,
             ..
         } = &mut self.tables;
         let shape = shapes.get_mut(number)?;
-        let mut known = known_time;
-        for (models, time) in shape.times.iter_mut().zip(&parsed.times).rev() {
-            known = models.code(&mut self.writer, *time, known);
+        if shape.slots.is_empty() {
+            return Some(());
         }
-        if shape.has_ids {
-            let own = MessageIds {
-                trace: parsed.trace_id.copied(),
-                span: parsed.span_id,
-                parent: parsed.parent_id,
-            };
-            ids.code(&mut self.writer, &mut self.raw, &mut shape.ids, own)?;
+        let path = parsed.path.map(|path| path as u16);
+        let path = shape.paths.model.code(&mut self.writer, path);
+        if let Some(path) = path {
+            shape.paths.came(usize::from(path));
+        } else if parsed.path.is_some() {
+            // It came so rarely that its model has forgotten it.
+            parsed.without_path(shape, bytes)?;
         }
-        if !shape.slots.is_empty() {
-            let mut means = Means {
-                coder: &mut self.writer,
-                raw: &mut self.raw,
-                text: &mut self.text,
-                dictionary,
-                budget,
-            };
-            let lookup = Some(&mut self.lookup);
-            values::code(
-                &mut means,
-                shape,
-                &parsed.values,
-                lookup,
-                &mut self.unused,
-                &mut self.places,
-            )?;
+        let Shape {
+            slots,
+            paths,
+            steps,
+            literals,
+            ..
+        } = shape;
+        let mut means = Means {
+            coder: &mut self.writer,
+            raw: &mut self.raw,
+            text: &mut self.text,
+            dictionary,
+        };
+        let values = &parsed.values;
+        let mut sink = Given(values);
+        values::code(
+            &mut means,
+            slots,
+            path.is_some(),
+            values,
+            Some(&mut self.lookup),
+            &mut sink,
+            &mut self.places,
+        )?;
+        if path.is_none() && paths.is_used() {
+            paths.learn(steps, slots, budget, |step, path| {
+                let value = step.slot().and_then(|slot| values.get(usize::from(slot)));
+                write_step(step, value.copied().unwrap_or_default(), literals, path)
+            })?;
         }
-        Some(parsed.times.last().copied().unwrap_or(known_time))
+        Some(())
     }
 }
 
-/// From signatures to shapes.
-#[derive(Debug, Default)]
-struct Signatures {
-    known: Vec<Box<[u8]>>,
+/// From messages to shapes: by their signature, and by what little a sketch sees.
+#[derive(Debug)]
+struct ByContent {
     by_hash: HashMap<u64, usize, BuildHasherDefault<Hashed>>,
+    /// The last shapes of messages with a sketch, counted from 1.
+    sketches: Vec<[u16; SKETCHED_SHAPES]>,
 }
 
-impl Signatures {
-    fn find(&self, signature: &[u8]) -> Option<usize> {
-        let shape = *self.by_hash.get(&quick(signature, 0))?;
-        (self.known.get(shape)?.as_ref() == signature).then_some(shape)
+impl Default for ByContent {
+    fn default() -> Self {
+        Self {
+            by_hash: HashMap::default(),
+            sketches: vec![[0; SKETCHED_SHAPES]; SKETCHES],
+        }
+    }
+}
+
+impl ByContent {
+    /// The shape with the signature of a message, which is taken apart again.
+    fn find<'a>(
+        &self,
+        parsed: &mut Parsed<'a>,
+        shapes: &[Shape],
+        (kind, bytes, names_vary): (Message, &'a [u8], bool),
+    ) -> Option<usize> {
+        let number = *self.by_hash.get(&quick(&parsed.signature, 0))?;
+        let shape = shapes.get(number)?;
+        if parsed.signature.get(1) == Some(&OPAQUE) {
+            return (shape.is_opaque() && shape.message == kind).then_some(number);
+        }
+        if shape.message == kind && parsed.has(shape, bytes) {
+            return Some(number);
+        }
+        // Another signature with the same hash; that one cannot be found any more.
+        parsed.read(kind, bytes, names_vary);
+        None
     }
 
     fn add(&mut self, signature: &[u8], shape: usize) {
-        debug_assert_eq!(self.known.len(), shape);
-        self.known.push(signature.into());
         self.by_hash.insert(quick(signature, 0), shape);
     }
 
-    fn held(&self) -> usize {
-        self.known.iter().map(|known| known.len() + 40).sum()
+    fn by_sketch(&self, sketch: usize) -> impl Iterator<Item = usize> {
+        let shapes = self.sketches.get(sketch).copied().unwrap_or_default();
+        shapes
+            .into_iter()
+            .filter_map(|shape| usize::from(shape).checked_sub(1))
     }
+
+    fn sketched(&mut self, sketch: usize, shape: usize) {
+        let shape = shape as u16 + 1;
+        let Some(known) = self.sketches.get_mut(sketch) else {
+            return;
+        };
+        let at = known.iter().position(|known| *known == shape);
+        let at = at.unwrap_or(known.len() - 1);
+        if let Some(before) = known.get_mut(..=at) {
+            before.rotate_right(1);
+        }
+        if let Some(first) = known.first_mut() {
+            *first = shape;
+        }
+    }
+
+    fn held(&self) -> usize {
+        of_vec(&self.sketches)
+            + allocated(self.by_hash.capacity() * (size_of::<(u64, usize)>() + 1))
+    }
+}
+
+/// The first of these shapes that a message has; it is taken apart then.
+fn first_of<'a>(
+    mut likely: impl Iterator<Item = usize>,
+    shapes: &[Shape],
+    kind: Message,
+    bytes: &'a [u8],
+    parsed: &mut Parsed<'a>,
+) -> Option<usize> {
+    likely.find(|number| {
+        shapes
+            .get(*number)
+            .is_some_and(|shape| shape.message == kind && parsed.has(shape, bytes))
+    })
+}
+
+/// A number below [`SKETCHES`] that messages of one shape often have in common: by the first of their names.
+fn sketch(kind: Message, bytes: &[u8]) -> usize {
+    let name = Fields::new(bytes).take(SKETCHED_FIELDS).find(|field| {
+        matches!(field.value, Value::Delimited(_))
+            && kind.role(field.number, DELIMITED) == Role::Constant
+    });
+    let name = name.map(|field| field.bytes).unwrap_or_default();
+    quick(name, kind as u64) as usize & (SKETCHES - 1)
 }
 
 /// The hasher of what is a hash already.

@@ -6,22 +6,80 @@ use std::collections::HashMap;
 
 use crate::hash::quick;
 use crate::limits::Limits;
+use crate::memory::allocated;
 use crate::model::Model;
+use crate::template::Templates;
 
 /// The key of what no other key is left for.
 const SHARED: u16 = 0;
 /// Places of the sender's table.
 const LOOKUP_PLACES: usize = 1 << 15;
 const EMPTY: u32 = u32::MAX;
-/// Bytes that a value costs beside its own.
-const VALUE_OVERHEAD: usize = 16;
+/// Bytes that a value outside of its place costs beside its own.
+const HEAD: usize = 24;
+
+/// Values up to this length are kept in place.
+const SHORT: usize = 22;
+
+/// A value that is remembered.
+#[derive(Debug)]
+enum Value {
+    Short { length: u8, bytes: [u8; SHORT] },
+    Long(Box<[u8]>),
+}
+
+impl Value {
+    fn new(value: &[u8]) -> Self {
+        let mut bytes = [0; SHORT];
+        match bytes.get_mut(..value.len()) {
+            Some(start) => {
+                start.copy_from_slice(value);
+                Self::Short {
+                    length: value.len() as u8,
+                    bytes,
+                }
+            }
+            None => Self::Long(value.into()),
+        }
+    }
+
+    #[inline]
+    fn get(&self) -> &[u8] {
+        match self {
+            Self::Short { length, bytes } => bytes.get(..usize::from(*length)).unwrap_or_default(),
+            Self::Long(value) => value,
+        }
+    }
+}
+
+/// What a value of this length costs of the bound.
+const fn cost(length: usize) -> usize {
+    let longer = if length > SHORT { length + HEAD } else { 0 };
+    size_of::<Value>() + longer
+}
+
+/// Values of a key that are looked at before it is judged.
+const TRIAL: u16 = 256;
+/// One in this many values of a key must have been of use again, or few are remembered from then on ...
+const USEFUL: u16 = 16;
+/// ... one in this many.
+const PASSED_MAX: u8 = 16;
+/// A value counts once more for each of this many bytes, up to so many bytes.
+const DEAR: u16 = 32;
+const DEAR_MAX: usize = 4096;
 
 /// One key: its values, and the models of how values that are not expected are told.
 #[derive(Debug, Default)]
 pub(crate) struct Key {
-    values: Vec<Box<[u8]>>,
+    values: Vec<Value>,
     /// Values ever added.
     added: usize,
+    /// Values that could have been added lately, long ones counted more than once, and how many were told by their age.
+    seen: u16,
+    useful: u16,
+    /// Values that got no place since the last that did.
+    passed: u8,
+    pub(crate) templates: Templates,
     pub(crate) way: Model,
     pub(crate) length: Model,
     pub(crate) age: Model,
@@ -30,8 +88,9 @@ pub(crate) struct Key {
 }
 
 impl Key {
+    #[inline]
     pub(crate) fn value(&self, place: u16) -> Option<&[u8]> {
-        self.values.get(usize::from(place)).map(AsRef::as_ref)
+        self.values.get(usize::from(place)).map(Value::get)
     }
 
     /// How many values were added after the one at this place.
@@ -41,11 +100,43 @@ impl Key {
         ((newest + places - usize::from(place)) % places) as u64
     }
 
-    /// The place of the value after which that many were added.
-    pub(crate) fn place_of(&self, age: u64) -> Option<u16> {
+    /// The place of the value after which that many were added; it was of use.
+    pub(crate) fn place_of(&mut self, age: u64) -> Option<u16> {
         let places = self.values.len();
         let age = usize::try_from(age).ok().filter(|age| *age < places)?;
+        self.useful = self.useful.saturating_add(1);
         Some(((self.added + places - 1 - age) % places) as u16)
+    }
+
+    /// Whether the next value, of this length, is worth a place: only one in a few, if those before were hardly ever of use.
+    fn is_worth_a_place(&mut self, length: usize) -> bool {
+        self.seen += 1 + length.min(DEAR_MAX) as u16 / DEAR;
+        if self.seen >= 4 * TRIAL {
+            self.seen /= 2;
+            self.useful /= 2;
+        }
+        self.passed = self.passed.saturating_add(1);
+        let is_worth =
+            self.seen < TRIAL || self.useful >= self.seen / USEFUL || self.passed >= PASSED_MAX;
+        if is_worth {
+            self.passed = 0;
+        }
+        is_worth
+    }
+
+    fn held(&self) -> usize {
+        let models = [
+            &self.way,
+            &self.length,
+            &self.age,
+            &self.number,
+            &self.difference,
+        ];
+        let spare = self.values.capacity() - self.values.len();
+        size_of::<Self>()
+            + spare * size_of::<Value>()
+            + self.templates.held()
+            + models.into_iter().map(Model::held).sum::<usize>()
     }
 }
 
@@ -68,18 +159,23 @@ impl Dictionary {
         }
     }
 
-    /// The number of a key, which is made if there is room for it.
+    /// The number of a key, which is made if there is room for it; else that of the one that many share.
     pub(crate) fn key_of(&mut self, name: &[u8]) -> u16 {
+        self.own_key_of(name).unwrap_or(SHARED)
+    }
+
+    /// The number of a key that nothing shares.
+    pub(crate) fn own_key_of(&mut self, name: &[u8]) -> Option<u16> {
         if let Some(key) = self.names.get(name) {
-            return *key;
+            return Some(*key);
         }
         if self.keys.len() >= self.limits.keys {
-            return SHARED;
+            return None;
         }
         let key = self.keys.len() as u16;
         self.keys.push(Key::default());
         self.names.insert(name.into(), key);
-        key
+        Some(key)
     }
 
     pub(crate) fn key(&self, key: u16) -> Option<&Key> {
@@ -93,6 +189,9 @@ impl Dictionary {
     /// Remembers a value, unless that would pass a bound; its place.
     pub(crate) fn add(&mut self, key: u16, value: &[u8]) -> Option<u16> {
         let entry = self.keys.get_mut(usize::from(key))?;
+        if !entry.is_worth_a_place(value.len()) {
+            return None;
+        }
         let is_full = entry.values.len() >= self.limits.values_per_key;
         let place = if is_full {
             entry.added % entry.values.len().max(1)
@@ -102,15 +201,19 @@ impl Dictionary {
         let freed = entry
             .values
             .get(place)
-            .map_or(0, |old| old.len() + VALUE_OVERHEAD);
-        let bytes = self.bytes - freed + value.len() + VALUE_OVERHEAD;
+            .map_or(0, |old| cost(old.get().len()));
+        let bytes = self.bytes - freed + cost(value.len());
         if value.len() > self.limits.value_length || bytes > self.limits.value_bytes {
             return None;
         }
         self.bytes = bytes;
-        match entry.values.get_mut(place) {
-            Some(old) => *old = value.into(),
-            None => entry.values.push(value.into()),
+        if let Some(old) = entry.values.get_mut(place) {
+            *old = Value::new(value);
+        } else {
+            if entry.values.len() == entry.values.capacity() {
+                entry.values.reserve_exact(4 + entry.values.len() / 4);
+            }
+            entry.values.push(Value::new(value));
         }
         entry.added += 1;
         Some(place as u16)
@@ -118,31 +221,20 @@ impl Dictionary {
 
     /// Bytes held, about.
     pub(crate) fn held(&self) -> usize {
-        let models: usize = self
-            .keys
-            .iter()
-            .flat_map(|key| {
-                [
-                    &key.way,
-                    &key.length,
-                    &key.age,
-                    &key.number,
-                    &key.difference,
-                ]
-            })
-            .map(Model::held)
-            .sum();
-        let names: usize = self.names.keys().map(|name| name.len() + 32).sum();
-        self.bytes + models + names
+        let keys: usize = self.keys.iter().map(Key::held).sum();
+        let names: usize = self.names.keys().map(|name| allocated(name.len())).sum();
+        let table = self.names.capacity() * (size_of::<(Box<[u8]>, u16)>() + 1);
+        self.bytes + keys + names + table
     }
 
     /// A hash of every value in its place.
     pub(crate) fn digest(&self) -> u64 {
         self.keys.iter().fold(self.bytes as u64, |hash, key| {
-            let hash = quick(&key.added.to_le_bytes(), hash);
+            let count = key.added as u64 ^ u64::from(key.useful) << 32 ^ u64::from(key.seen) << 48;
+            let hash = quick(&count.to_le_bytes(), hash);
             key.values
                 .iter()
-                .fold(hash, |hash, value| quick(value, hash))
+                .fold(hash, |hash, value| quick(value.get(), hash))
         })
     }
 }

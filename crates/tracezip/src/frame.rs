@@ -58,7 +58,7 @@ impl Header {
         let mode = match first & 0xcf {
             MARK => Mode::Plain,
             0x81 => Mode::Stream,
-            0x82 => Mode::Shapes,
+            0x83 => Mode::Shapes,
             _ => return None,
         };
         let signal = *Signal::ALL.get(usize::from(first >> 4 & 3))?;
@@ -91,7 +91,8 @@ impl Header {
         let mode = match self.mode {
             Mode::Plain => 0,
             Mode::Stream => 1,
-            Mode::Shapes => 2,
+            // 2 were those of an earlier draft, which nobody reads any more.
+            Mode::Shapes => 3,
         };
         out.push(MARK | (self.signal as u8) << 4 | mode);
         varint::push(out, self.request_length as u64);

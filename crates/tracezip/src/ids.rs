@@ -5,6 +5,7 @@
 
 use crate::coder::Code;
 use crate::hash::quick;
+use crate::memory::of_vec;
 use crate::model::Model;
 
 /// Trace ids are this many times fewer than span ids.
@@ -35,6 +36,38 @@ pub(crate) struct MessageIds {
     pub(crate) trace: Option<[u8; 16]>,
     pub(crate) span: Option<u64>,
     pub(crate) parent: Option<u64>,
+}
+
+/// What is remembered of a message by its ids.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Remembered {
+    /// When its trace, or better its parent, was seen last; `None` if neither is known.
+    pub(crate) time: Option<u64>,
+    trace: u64,
+    /// The span, and its parent if that was not known.
+    spans: [Option<u64>; 2],
+}
+
+/// A span id.
+#[derive(Clone, Copy, Debug)]
+struct KnownSpan {
+    id: u64,
+    /// The low half of the number of its trace.
+    trace: u32,
+    /// The low half of its first time.
+    time: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct KnownTrace {
+    id: [u8; 16],
+    /// The first time of its last message.
+    time: u64,
+}
+
+/// The number below or near `whole` whose low half this is.
+const fn widened(low: u32, whole: u64) -> u64 {
+    whole.wrapping_add_signed(low.wrapping_sub(whole as u32).cast_signed() as i64)
 }
 
 /// A ring of what was seen last, with a table of where: for the sender only, and never relied upon.
@@ -68,6 +101,11 @@ impl<T: Copy> Ring<T> {
         self.items.get((number % self.size as u64) as usize)
     }
 
+    fn get_mut(&mut self, number: u64) -> Option<&mut T> {
+        self.get(number)?;
+        self.items.get_mut((number % self.size as u64) as usize)
+    }
+
     fn add(&mut self, item: T, hash: u64) -> u64 {
         let number = self.added;
         let place = (number % self.size as u64) as usize;
@@ -98,18 +136,24 @@ impl<T: Copy> Ring<T> {
     }
 
     fn held(&self) -> usize {
-        self.items.capacity() * size_of::<T>() + self.places.capacity() * size_of::<u16>()
+        of_vec(&self.items) + of_vec(&self.places)
     }
 }
 
 /// Ids of a session.
 #[derive(Debug)]
 pub(crate) struct Ids {
-    /// Span ids, each with the number of its trace.
-    spans: Ring<(u64, u64)>,
-    traces: Ring<[u8; 16]>,
+    spans: Ring<KnownSpan>,
+    traces: Ring<KnownTrace>,
     /// The trace of the last message.
     last_trace: u64,
+}
+
+/// What the ids of a message have told so far: by which case, of which trace, when.
+struct Told {
+    case: u8,
+    trace: u64,
+    time: Option<u64>,
 }
 
 /// What is sent as it is, taken from the front by the receiver.
@@ -169,88 +213,109 @@ impl Ids {
         raw: &mut impl Raw,
         models: &mut IdModels,
         ids: MessageIds,
-    ) -> Option<MessageIds> {
-        let mut told = (0, self.last_trace);
-        let mut fresh = [None; 2];
-        let [fresh_parent, fresh_span] = &mut fresh;
-        let parent = match ids.parent {
-            None => None,
-            Some(id) => Some(self.code_span(
-                coder,
-                raw,
-                &mut models.parent,
-                id,
-                (2, &mut told),
-                fresh_parent,
-            )?),
+    ) -> Option<(MessageIds, Remembered)> {
+        let mut told = Told {
+            case: 0,
+            trace: self.last_trace,
+            time: None,
         };
-        let span = match ids.span {
-            None => None,
-            Some(id) => Some(self.code_span(
-                coder,
-                raw,
-                &mut models.span,
-                id,
-                (1, &mut told),
-                fresh_span,
-            )?),
-        };
-        let (case, expected) = told;
-        let mut number = expected;
-        let trace = match ids.trace {
-            None => None,
-            Some(id) => {
-                let [a, b, c] = &mut models.trace;
-                let model = match case {
-                    0 => a,
-                    1 => b,
-                    _ => c,
-                };
-                let (found, id) = self.code_trace(coder, raw, model, id, expected)?;
-                number = found;
-                Some(id)
-            }
-        };
-        self.last_trace = number;
-        for id in fresh.into_iter().flatten() {
-            self.spans.add((id, number), hash_of(id));
+        let mut own = MessageIds::default();
+        let (mut parent, mut span) = (None, None);
+        if let Some(id) = ids.parent {
+            let (id, number) =
+                self.code_span(coder, raw, &mut models.parent, id, (2, &mut told))?;
+            (own.parent, parent) = (Some(id), number);
         }
-        Some(MessageIds {
+        if let Some(id) = ids.span {
+            let (id, number) = self.code_span(coder, raw, &mut models.span, id, (1, &mut told))?;
+            (own.span, span) = (Some(id), number);
+        }
+        let mut trace = told.trace;
+        if let Some(id) = ids.trace {
+            let [a, b, c] = &mut models.trace;
+            let model = match told.case {
+                0 => a,
+                1 => b,
+                _ => c,
+            };
+            let (number, id, is_known) = self.code_trace(coder, raw, model, id, told.trace)?;
+            if is_known {
+                told.time = told
+                    .time
+                    .or(self.traces.get(number).map(|known| known.time));
+            } else {
+                told.time = None;
+            }
+            (trace, own.trace) = (number, Some(id));
+        }
+        self.last_trace = trace;
+        let fresh = |id: Option<u64>, number: Option<u64>| id.filter(|_| number.is_none());
+        let fresh_parent = fresh(own.parent, parent).map(|id| self.add_span(id, trace));
+        if let Some(id) = fresh(own.span, span) {
+            span = Some(self.add_span(id, trace));
+        }
+        let remembered = Remembered {
+            time: told.time,
             trace,
-            span,
-            parent,
-        })
+            spans: [span, fresh_parent],
+        };
+        Some((own, remembered))
     }
 
-    /// 0 for an id that is not known, else how long ago it came, counted from 1.
+    fn add_span(&mut self, id: u64, trace: u64) -> u64 {
+        let known = KnownSpan {
+            id,
+            trace: trace as u32,
+            time: 0,
+        };
+        self.spans.add(known, hash_of(id))
+    }
+
+    /// Remembers when a message began.
+    pub(crate) fn began(&mut self, remembered: &Remembered, time: u64) {
+        if let Some(trace) = self.traces.get_mut(remembered.trace) {
+            trace.time = time;
+        }
+        for number in remembered.spans.into_iter().flatten() {
+            if let Some(span) = self.spans.get_mut(number) {
+                span.time = time as u32;
+            }
+        }
+    }
+
+    /// 0 for an id that is not known, else how long ago it came, counted from 1; the id, and its number if it was known.
     fn code_span<C: Code>(
         &mut self,
         coder: &mut C,
         raw: &mut impl Raw,
         model: &mut Model,
         id: u64,
-        (case, told): (u8, &mut (u8, u64)),
-        fresh: &mut Option<u64>,
-    ) -> Option<u64> {
+        (case, told): (u8, &mut Told),
+    ) -> Option<(u64, Option<u64>)> {
         let mut age = 0;
         if C::SENDS
-            && let Some(number) = self.spans.find(hash_of(id), |known| known.0 == id)
+            && let Some(number) = self.spans.find(hash_of(id), |known| known.id == id)
         {
             age = self.spans.added - number;
         }
         age = model.code_number(coder, age);
         if age == 0 {
-            let id = raw.eight(id)?;
-            *fresh = Some(id);
-            return Some(id);
+            return Some((raw.eight(id)?, None));
         }
         let number = self.spans.added.checked_sub(age)?;
-        let (id, trace) = *self.spans.get(number)?;
-        *told = (case, trace);
-        Some(id)
+        let known = *self.spans.get(number)?;
+        told.case = case;
+        told.trace = widened(known.trace, self.traces.added);
+        if told.time.is_none()
+            && let Some(trace) = self.traces.get(told.trace)
+        {
+            told.time = Some(widened(known.time, trace.time));
+        }
+        Some((known.id, Some(number)))
     }
 
-    /// 0 for the expected trace, 1 for one that is not known, else how long ago it came, counted from 2.
+    /// 0 for the expected trace, 1 for one that is not known, else how long ago it came, counted from 2; its number, the
+    /// trace, and whether it was known.
     fn code_trace<C: Code>(
         &mut self,
         coder: &mut C,
@@ -258,24 +323,29 @@ impl Ids {
         model: &mut Model,
         id: [u8; 16],
         expected: u64,
-    ) -> Option<(u64, [u8; 16])> {
+    ) -> Option<(u64, [u8; 16], bool)> {
         let mut way = 1;
         if C::SENDS {
-            if self.traces.get(expected) == Some(&id) {
+            if self
+                .traces
+                .get(expected)
+                .is_some_and(|known| known.id == id)
+            {
                 way = 0;
-            } else if let Some(number) = self.traces.find(quick(&id, 0), |known| *known == id) {
+            } else if let Some(number) = self.traces.find(quick(&id, 0), |known| known.id == id) {
                 way = self.traces.added - number + 1;
             }
         }
         match model.code_number(coder, way) {
-            0 => Some((expected, *self.traces.get(expected)?)),
+            0 => Some((expected, self.traces.get(expected)?.id, true)),
             1 => {
                 let id = raw.sixteen(id)?;
-                Some((self.traces.add(id, quick(&id, 0)), id))
+                let known = KnownTrace { id, time: 0 };
+                Some((self.traces.add(known, quick(&id, 0)), id, false))
             }
             age => {
                 let number = self.traces.added.checked_sub(age - 1)?;
-                Some((number, *self.traces.get(number)?))
+                Some((number, self.traces.get(number)?.id, true))
             }
         }
     }
@@ -286,16 +356,12 @@ impl Ids {
 
     /// A hash of all that is remembered.
     pub(crate) fn digest(&self) -> u64 {
-        let hash = self
-            .spans
-            .items
-            .iter()
-            .fold(self.last_trace, |hash, (id, trace)| {
-                quick(&trace.to_le_bytes(), quick(&id.to_le_bytes(), hash))
-            });
-        self.traces
-            .items
-            .iter()
-            .fold(hash, |hash, id| quick(id, hash))
+        let hash = self.spans.items.iter().fold(self.last_trace, |hash, span| {
+            let place = u64::from(span.trace) << 32 | u64::from(span.time);
+            quick(&place.to_le_bytes(), quick(&span.id.to_le_bytes(), hash))
+        });
+        self.traces.items.iter().fold(hash, |hash, trace| {
+            quick(&trace.time.to_le_bytes(), quick(&trace.id, hash))
+        })
     }
 }

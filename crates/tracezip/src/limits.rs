@@ -21,7 +21,7 @@ pub struct Limits {
     pub ids: usize,
     /// Distinct values up to which a slot takes part in the paths of its shape (ψ). 0 switches paths off.
     pub path_values: usize,
-    /// Nodes of all paths together.
+    /// Nodes of all paths together: one for each eight bytes.
     pub path_nodes: usize,
 }
 
@@ -39,7 +39,7 @@ impl Default for Limits {
             value_bytes: 8 << 20,
             value_length: 4096,
             ids: 16_384,
-            path_values: 16,
+            path_values: 4,
             path_nodes: 65_536,
         }
     }

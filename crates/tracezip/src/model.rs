@@ -1,10 +1,11 @@
 //! How likely each symbol is in one place of a message, learned from what stood there before.
 //!
-//! A model begins empty: whatever comes is "another one", which costs nothing as long as nothing else is known. What has been
+//! A model begins empty and holds nothing: whatever comes is "another one", which costs nothing as long as nothing else is known. What has been
 //! seen is counted; the parts of the scale are dealt out anew after 1, 2, 4 … symbols, so that a model learns fast and costs
 //! little when it knows. Sender and receiver count alike, so that no table of frequencies ever travels.
 
 use crate::coder::{Code, SCALE, SCALE_BITS};
+use crate::memory::of_vec;
 
 /// What one occurrence counts.
 const STEP: u16 = 32;
@@ -19,7 +20,9 @@ const INTERVAL_MAX: u8 = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Entry {
     pub(crate) symbol: u16,
-    pub(crate) start: u16,
+    /// Where its part ends ...
+    pub(crate) end: u16,
+    /// ... and how large it is.
     pub(crate) size: u16,
     count: u16,
 }
@@ -30,42 +33,25 @@ impl Entry {
 }
 
 /// An adaptive model of symbols below [`Entry::OTHER`].
-#[derive(Clone, Debug, Hash)]
+#[derive(Clone, Debug, Default, Hash)]
 pub(crate) struct Model {
+    /// The first is the one that stands for all others.
     entries: Vec<Entry>,
     interval: u8,
     pending: u8,
-}
-
-impl Default for Model {
-    fn default() -> Self {
-        Self {
-            entries: vec![Entry {
-                symbol: Entry::OTHER,
-                start: 0,
-                size: SCALE as u16,
-                count: STEP / 2,
-            }],
-            interval: 1,
-            pending: 1,
-        }
-    }
 }
 
 impl Model {
     /// Codes a symbol that the model may know. `None`: it is another one, which must be coded in another way.
     #[inline]
     pub(crate) fn code<C: Code>(&mut self, coder: &mut C, symbol: Option<u16>) -> Option<u16> {
+        if self.entries.is_empty() {
+            return None;
+        }
         let index = coder.pick(&self.entries, symbol.unwrap_or(Entry::OTHER));
         let entry = self.entries.get_mut(index)?;
         entry.count += STEP;
-        let (symbol, count) = (entry.symbol, entry.count);
-        // What is frequent moves to where it is found first.
-        if let Some(before) = index.checked_sub(1)
-            && self.entries.get(before).is_some_and(|e| e.count < count)
-        {
-            self.entries.swap(before, index);
-        }
+        let symbol = entry.symbol;
         self.pending -= 1;
         if self.pending == 0 {
             self.deal();
@@ -102,19 +88,35 @@ impl Model {
         {
             return;
         }
-        self.entries.push(Entry {
+        let entry = |symbol, count| Entry {
             symbol,
-            start: 0,
+            end: 0,
             size: 0,
-            count: STEP,
-        });
+            count,
+        };
+        if self.entries.is_empty() {
+            self.entries = vec![entry(Entry::OTHER, STEP), entry(symbol, STEP)];
+        } else {
+            if self.entries.len() == self.entries.capacity() {
+                self.entries.reserve_exact(self.entries.len().min(8));
+            }
+            self.entries.push(entry(symbol, STEP));
+        }
         self.interval = 1.max(self.interval / 2);
         self.deal();
     }
 
-    /// Bytes held.
+    /// The symbols that are known, the likeliest about first.
+    pub(crate) fn likely(&self) -> impl Iterator<Item = u16> {
+        self.entries
+            .iter()
+            .map(|entry| entry.symbol)
+            .filter(|symbol| *symbol != Entry::OTHER)
+    }
+
+    /// Bytes held beside the model itself.
     pub(crate) fn held(&self) -> usize {
-        self.entries.capacity() * size_of::<Entry>() + size_of::<Self>()
+        of_vec(&self.entries)
     }
 
     /// Gives each symbol its part of the scale: at least 1, the rest by its count.
@@ -136,6 +138,14 @@ impl Model {
                 .map(|entry| u32::from(entry.count))
                 .sum();
         }
+        // What is frequent moves to where it is found first.
+        let mut before: Option<&mut Entry> = None;
+        for entry in self.entries.iter_mut().skip(1) {
+            if let Some(before) = before.filter(|before| before.count < entry.count) {
+                std::mem::swap(before, entry);
+            }
+            before = Some(entry);
+        }
         let spare = SCALE - self.entries.len() as u32;
         let rate = (spare << (31 - SCALE_BITS)) / sum.max(1);
         let mut given = 0;
@@ -147,10 +157,10 @@ impl Model {
         if let Some(first) = self.entries.first_mut() {
             first.size += (SCALE - given) as u16;
         }
-        let mut start = 0;
+        let mut end = 0u16;
         for entry in &mut self.entries {
-            entry.start = start;
-            start = start.wrapping_add(entry.size);
+            end = end.wrapping_add(entry.size);
+            entry.end = end;
         }
         self.interval = INTERVAL_MAX.min(self.interval * 2);
         self.pending = self.interval;
@@ -158,14 +168,14 @@ impl Model {
 }
 
 /// Bits of a class that is not known yet.
-const CLASS_BITS: u32 = 8;
+pub(crate) const CLASS_BITS: u32 = 8;
 /// Numbers below this are classes of their own.
 const EXACT: u64 = 16;
 const EXACT_BITS: u32 = 4;
 
 /// The class of a number: itself when it is small, else its highest bit and the one below.
 #[inline]
-fn class_of(value: u64) -> u16 {
+pub(crate) fn class_of(value: u64) -> u16 {
     if value < EXACT {
         return value as u16;
     }
@@ -176,7 +186,7 @@ fn class_of(value: u64) -> u16 {
 
 /// The lowest number of a class, and how many bits tell the others from it.
 #[inline]
-fn class_range(class: u16) -> (u64, u32) {
+pub(crate) fn class_range(class: u16) -> (u64, u32) {
     let class = u64::from(class);
     if class < EXACT {
         return (class, 0);

@@ -1,13 +1,23 @@
 //! The span retrieval tree of one shape, kept as its leaves: which values of the slots came together.
 //!
-//! A path names the values of all slots that have few of them, so that one symbol stands for all. A slot that gets more
-//! than ψ values, or the one with the most when there are too many paths, takes part no longer, and the paths begin anew.
+//! A path is the very bytes of all attributes that have few values, so that one symbol stands for all of them, and they are
+//! compared and copied as a whole. A slot that gets more than ψ values, or those with the most when there are too many paths,
+//! takes part no longer, and the paths begin anew.
 
 use crate::hash::quick;
+use crate::memory::{allocated, of_vec};
 use crate::model::Model;
+use crate::out::Out;
+use crate::shape::{Slot, Step};
 
-/// Paths of one shape; as many as its model can tell apart.
-const PATHS_MAX: usize = 60;
+/// Paths of one shape.
+const PATHS_MAX: usize = 16;
+/// Bytes of a path that count as one of the nodes of a session.
+const NODE_BYTES: usize = 8;
+
+/// Bytes of a path at first, and more than any path has: keys and values have their own bounds.
+const PATH_BYTES: usize = 1 << 10;
+const PATH_BYTES_MAX: usize = 1 << 23;
 
 /// What the paths of a session may take together.
 #[derive(Debug)]
@@ -15,115 +25,201 @@ pub(crate) struct Budget {
     pub(crate) nodes: usize,
 }
 
+/// Steps in a row that belong to the path: from, to, and how many slots are among them.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Run {
+    pub(crate) from: u16,
+    pub(crate) to: u16,
+    pub(crate) slots: u16,
+}
+
+/// One path: what stands on the wire for each run.
+#[derive(Debug, PartialEq, Eq)]
+struct Path {
+    bytes: Box<[u8]>,
+    ends: Box<[u32]>,
+}
+
+impl Path {
+    #[inline]
+    fn run(&self, run: usize) -> &[u8] {
+        let end = |run: usize| self.ends.get(run).map_or(0, |end| *end as usize);
+        let start = run.checked_sub(1).map_or(0, end);
+        self.bytes.get(start..end(run)).unwrap_or_default()
+    }
+
+    fn nodes(&self) -> usize {
+        self.bytes.len().div_ceil(NODE_BYTES)
+    }
+}
+
 /// The paths of one shape.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Paths {
-    /// The slots that take part.
-    pub(crate) slots: Vec<u16>,
-    /// Places in the dictionaries, one for each slot of each path.
-    nodes: Vec<u16>,
-    hashes: Vec<u32>,
+    runs: Vec<Run>,
+    all: Vec<Path>,
     pub(crate) model: Model,
+    /// The path that came last, which the sender tries first.
     last: usize,
     values_max: usize,
 }
 
 impl Paths {
-    pub(crate) fn new(slots: usize, values_max: usize) -> Self {
-        // A single slot says as much by itself.
-        let takes_part = values_max > 0 && slots > 1;
-        Self {
-            slots: (0..slots as u16).filter(|_| takes_part).collect(),
-            nodes: Vec::new(),
-            hashes: Vec::new(),
-            model: Model::default(),
-            last: 0,
+    /// None of these slots beyond the first `early` takes part.
+    pub(crate) fn new(steps: &[Step], slots: &mut [Slot], early: usize, values_max: usize) -> Self {
+        for slot in slots.iter_mut().take(early) {
+            slot.on_path = values_max > 0;
+        }
+        let mut paths = Self {
             values_max,
-        }
+            ..Self::default()
+        };
+        paths.lay_out(steps, slots);
+        paths
     }
 
+    #[inline]
     pub(crate) fn is_used(&self) -> bool {
-        self.slots.len() > 1
+        !self.runs.is_empty()
     }
 
-    /// The places that a path stands for.
-    pub(crate) fn get(&self, path: usize) -> Option<&[u16]> {
-        let width = self.slots.len();
-        self.nodes.get(path * width..(path + 1) * width)
+    pub(crate) fn has_any(&self) -> bool {
+        !self.all.is_empty()
     }
 
-    /// The path of these places.
-    pub(crate) fn find(&mut self, places: &[u16]) -> Option<usize> {
-        if self.get(self.last) == Some(places) {
-            return Some(self.last);
-        }
-        let hash = hash_of(places);
-        let found = self
-            .hashes
-            .iter()
-            .position(|known| *known == hash)
-            .filter(|path| self.get(*path) == Some(places))?;
-        self.last = found;
-        Some(found)
+    /// The run of this number, if it begins at this step.
+    #[inline]
+    pub(crate) fn run_at(&self, run: usize, step: usize) -> Option<Run> {
+        self.runs
+            .get(run)
+            .copied()
+            .filter(|run| usize::from(run.from) == step)
     }
 
-    /// Learns that these places came together, and which slots have too many values for that to be worth it.
+    /// What a path has in a run.
+    #[inline]
+    pub(crate) fn bytes(&self, path: usize, run: usize) -> Option<&[u8]> {
+        self.all.get(path).map(|path| path.run(run))
+    }
+
+    /// The path that came last.
+    pub(crate) fn last(&self) -> usize {
+        self.last
+    }
+
+    pub(crate) fn came(&mut self, path: usize) {
+        self.last = path;
+    }
+
+    /// The path that is like another up to a run, and goes on as these bytes do.
+    pub(crate) fn fork(&self, like: usize, run: usize, bytes: &[u8]) -> Option<usize> {
+        let before =
+            |path: usize| (0..run).all(|run| self.bytes(path, run) == self.bytes(like, run));
+        (0..self.all.len()).find(|path| {
+            self.bytes(*path, run)
+                .is_some_and(|own| bytes.starts_with(own))
+                && before(*path)
+        })
+    }
+
+    /// Learns which values came together, or which slots have too many for that to be worth it.
     pub(crate) fn learn(
         &mut self,
-        places: &[u16],
-        surprises: impl Fn(u16) -> u32,
+        steps: &[Step],
+        slots: &mut [Slot],
         budget: &mut Budget,
-    ) {
-        let mut crowded = self
-            .slots
+        mut write: impl FnMut(&Step, &mut Out) -> Option<()>,
+    ) -> Option<()> {
+        let most = slots
             .iter()
-            .copied()
-            .filter(|slot| surprises(*slot) as usize > self.values_max)
-            .collect::<Vec<u16>>();
-        if crowded.is_empty() && self.hashes.len() >= PATHS_MAX {
-            crowded.extend(
-                self.slots
-                    .iter()
-                    .copied()
-                    .max_by_key(|slot| surprises(*slot)),
-            );
+            .filter(|slot| slot.on_path)
+            .map(|slot| slot.surprises)
+            .max()?;
+        let is_crowded = most as usize > self.values_max;
+        if is_crowded || self.all.len() >= PATHS_MAX {
+            let allowed = if is_crowded {
+                self.values_max as u32
+            } else {
+                most.saturating_sub(1)
+            };
+            for slot in slots.iter_mut() {
+                slot.on_path &= slot.surprises <= allowed;
+            }
+            budget.nodes += self.all.iter().map(Path::nodes).sum::<usize>();
+            *self = Self {
+                values_max: self.values_max,
+                ..Self::default()
+            };
+            self.lay_out(steps, slots);
+            return Some(());
         }
-        if !crowded.is_empty() {
-            budget.nodes += self.nodes.len();
-            self.slots.retain(|slot| !crowded.contains(slot));
-            self.nodes.clear();
-            self.hashes.clear();
-            self.model = Model::default();
-            self.last = 0;
-            return;
+        let mut path = Out::new(PATH_BYTES_MAX, PATH_BYTES);
+        let mut ends = Vec::new();
+        for run in &self.runs {
+            for step in steps.get(usize::from(run.from)..usize::from(run.to))? {
+                write(step, &mut path)?;
+            }
+            ends.push(path.position() as u32);
         }
-        if places.len() == self.slots.len() && places.len() <= budget.nodes {
-            budget.nodes -= places.len();
-            self.model.learn(self.hashes.len() as u16);
-            self.hashes.push(hash_of(places));
-            self.nodes.extend_from_slice(places);
+        let path = Path {
+            bytes: path.get(0, path.position()).into(),
+            ends: ends.into(),
+        };
+        // The model forgets a path that came rarely.
+        if let Some(known) = self.all.iter().position(|known| *known == path) {
+            self.model.learn(known as u16);
+            self.last = known;
+        } else if path.nodes() <= budget.nodes {
+            budget.nodes -= path.nodes();
+            self.model.learn(self.all.len() as u16);
+            self.last = self.all.len();
+            self.all.push(path);
         }
+        Some(())
+    }
+
+    /// Finds the runs: as long as can be, each with a slot that takes part.
+    fn lay_out(&mut self, steps: &[Step], slots: &[Slot]) {
+        let mut open: Option<Run> = None;
+        for (index, step) in steps.iter().enumerate() {
+            let slot = step.slot();
+            let is_part = match step {
+                Step::Literal(_) => true,
+                _ => slot.is_some_and(|slot| {
+                    slots
+                        .get(usize::from(slot))
+                        .is_some_and(|slot| slot.on_path)
+                }),
+            };
+            let at = index as u16;
+            if is_part {
+                let run = open.get_or_insert(Run {
+                    from: at,
+                    to: at,
+                    slots: 0,
+                });
+                run.to = at + 1;
+                run.slots += u16::from(slot.is_some());
+            } else {
+                self.runs.extend(open.take().filter(|run| run.slots > 0));
+            }
+        }
+        self.runs.extend(open.filter(|run| run.slots > 0));
     }
 
     pub(crate) fn held(&self) -> usize {
-        (self.slots.capacity() + self.nodes.capacity()) * size_of::<u16>()
-            + self.hashes.capacity() * size_of::<u32>()
-            + self.model.held()
+        let paths: usize = self
+            .all
+            .iter()
+            .map(|path| allocated(path.bytes.len()) + allocated(path.ends.len() * size_of::<u32>()))
+            .sum();
+        of_vec(&self.runs) + of_vec(&self.all) + paths + self.model.held()
     }
 
     /// A hash of all paths.
     pub(crate) fn digest(&self) -> u64 {
-        self.nodes
-            .iter()
-            .chain(&self.slots)
-            .fold(0, |hash, place| quick(&place.to_le_bytes(), hash))
+        self.all.iter().fold(self.runs.len() as u64, |hash, path| {
+            quick(&path.bytes, hash)
+        })
     }
-}
-
-fn hash_of(places: &[u16]) -> u32 {
-    places.iter().fold(0x811c_9dc5, |hash: u32, place| {
-        (hash ^ u32::from(*place))
-            .wrapping_mul(0x0100_0193)
-            .rotate_left(13)
-    })
 }

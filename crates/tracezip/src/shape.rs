@@ -3,13 +3,15 @@
 use millrace_wire::field::{DELIMITED, FIXED32, FIXED64, VARINT};
 use millrace_wire::varint;
 
+use crate::coder::Code;
 use crate::dictionary::Dictionary;
-use crate::ids::IdModels;
+use crate::ids::{IdModels, MessageIds};
+use crate::memory::of_vec;
 use crate::model::Model;
 use crate::path::Paths;
 use crate::schema::{Message, Role};
 use crate::signature as sig;
-use crate::times::TimeModels;
+use crate::times::{Anchor, Rule, TimeModel};
 
 /// Messages inside messages without a shape of their own: one level exists in OTLP.
 const OPEN_MAX: usize = 2;
@@ -38,12 +40,12 @@ pub(crate) enum Step {
     /// The tag, then the value of the next slot.
     Value {
         tag: Span,
+        kind: Kind,
         slot: u16,
     },
-    /// A key and the value of the next slot.
+    /// A key and the value of the next slot: what stands before the value, with every length 0.
     Attribute {
-        tag: u8,
-        key: Span,
+        header: Span,
         inner_tag: u8,
         slot: u16,
     },
@@ -56,13 +58,23 @@ pub(crate) enum Step {
     ParentId(u8),
     Children {
         tag: u8,
-        message: Message,
-        run: u16,
+        place: u16,
     },
     Open(u8),
     Close,
     /// All of the value of the first slot.
     Opaque,
+}
+
+impl Step {
+    /// The slot whose value it writes.
+    pub(crate) fn slot(&self) -> Option<u16> {
+        match self {
+            Self::Value { slot, .. } | Self::Attribute { slot, .. } => Some(*slot),
+            Self::Opaque => Some(0),
+            _ => None,
+        }
+    }
 }
 
 /// A place for a value: what it is, and what stood there.
@@ -71,6 +83,8 @@ pub(crate) struct Slot {
     pub(crate) key: u16,
     pub(crate) kind: Kind,
     /// Places in the key's dictionary.
+    /// Whether it takes part in the paths of its shape.
+    pub(crate) on_path: bool,
     pub(crate) model: Model,
     /// Values that came as something new in this slot.
     pub(crate) surprises: u32,
@@ -78,6 +92,30 @@ pub(crate) struct Slot {
     pub(crate) last: u16,
     /// The last number.
     pub(crate) number: u64,
+}
+
+impl Slot {
+    pub(crate) fn new(key: u16, kind: Kind) -> Self {
+        Self {
+            key,
+            kind,
+            on_path: false,
+            model: Model::default(),
+            surprises: 0,
+            last: 0,
+            number: 0,
+        }
+    }
+}
+
+/// A place for messages inside of a message.
+#[derive(Debug)]
+pub(crate) struct Place {
+    pub(crate) message: Message,
+    /// How many there are.
+    pub(crate) count: Model,
+    /// The shape of the first.
+    pub(crate) first: Model,
 }
 
 /// What is known of all messages with one signature.
@@ -89,46 +127,114 @@ pub(crate) struct Slot {
 pub(crate) struct Shape {
     pub(crate) message: Message,
     pub(crate) steps: Vec<Step>,
-    literals: Vec<u8>,
+    pub(crate) literals: Literals,
     pub(crate) slots: Vec<Slot>,
-    pub(crate) times: Vec<TimeModels>,
+    /// The first slot that stands behind or inside of a message in this one.
+    pub(crate) late: usize,
+    pub(crate) times: Vec<TimeModel>,
+    /// The model of the first time, where it is told by the trace's.
+    pub(crate) since_trace: TimeModel,
+    pub(crate) anchor: Anchor,
     pub(crate) ids: IdModels,
     pub(crate) has_ids: bool,
     pub(crate) has_trace_id: bool,
     pub(crate) has_span_id: bool,
     pub(crate) has_parent_id: bool,
-    pub(crate) runs: Vec<Model>,
-    /// The shape of the first child in each place.
-    pub(crate) first: Vec<Model>,
+    pub(crate) places: Vec<Place>,
     /// The shape of the next message.
     pub(crate) next: Model,
     pub(crate) paths: Paths,
 }
 
-impl Shape {
-    pub(crate) fn literal(&self, span: Span) -> &[u8] {
-        self.literals
+/// The constant bytes of a shape.
+#[derive(Debug, Default)]
+pub(crate) struct Literals(Vec<u8>);
+
+impl Literals {
+    #[inline]
+    pub(crate) fn get(&self, span: Span) -> &[u8] {
+        self.0
             .get(span.start as usize..span.end as usize)
             .unwrap_or_default()
     }
 
+    fn push(&mut self, bytes: &[u8]) -> Span {
+        let start = self.0.len() as u32;
+        self.0.extend_from_slice(bytes);
+        Span {
+            start,
+            end: self.0.len() as u32,
+        }
+    }
+}
+
+impl Shape {
+    /// Whether a message of this shape travels as it is.
+    pub(crate) fn is_opaque(&self) -> bool {
+        matches!(self.steps.as_slice(), [Step::Opaque])
+    }
+
+    /// The ids that a message of this shape has, none of them known yet.
+    pub(crate) fn empty_ids(&self) -> MessageIds {
+        MessageIds {
+            trace: self.has_trace_id.then_some([0; 16]),
+            span: self.has_span_id.then_some(0),
+            parent: self.has_parent_id.then_some(0),
+        }
+    }
+
+    /// Codes the times of a message, all of `times`: by the time of the item before, or since its trace was seen.
+    pub(crate) fn code_times<C: Code>(
+        &mut self,
+        coder: &mut C,
+        times: &mut [u64],
+        known_time: u64,
+        since: Option<u64>,
+    ) {
+        let by_trace = since.filter(|_| self.anchor.is_trace());
+        if let (Some(since), [first, others @ ..]) = (by_trace, &mut *times) {
+            *first = self
+                .since_trace
+                .code(coder, *first, since, Rule::KnownFirst);
+            let mut known = *first;
+            for (model, time) in self.times.iter_mut().zip(others) {
+                *time = model.code(coder, *time, known, Rule::KnownFirst);
+                known = *time;
+            }
+        } else {
+            let (mut known, mut rule) = (known_time, Rule::KnownFirst);
+            for (model, time) in self.times.iter_mut().zip(&mut *times).rev() {
+                *time = model.code(coder, *time, known, rule);
+                (known, rule) = (*time, Rule::KnownLast);
+            }
+        }
+        if let (Some(since), [first, ..], [.., last]) = (since, &*times, &*times) {
+            self.anchor
+                .learn(last.abs_diff(known_time), first.abs_diff(since));
+        }
+    }
+
     /// Bytes held, about.
     pub(crate) fn held(&self) -> usize {
-        let models: usize = self
-            .runs
+        let places = self
+            .places
             .iter()
-            .chain(&self.first)
+            .flat_map(|place| [&place.count, &place.first]);
+        let models: usize = places
             .chain([&self.next])
             .chain(self.slots.iter().map(|slot| &slot.model))
             .map(Model::held)
             .sum();
-        let times: usize = self.times.iter().map(TimeModels::held).sum();
+        let times: usize = self.times.iter().map(TimeModel::held).sum();
         size_of::<Self>()
-            + self.steps.capacity() * size_of::<Step>()
-            + self.slots.capacity() * size_of::<Slot>()
-            + self.literals.capacity()
+            + of_vec(&self.steps)
+            + of_vec(&self.slots)
+            + of_vec(&self.times)
+            + of_vec(&self.places)
+            + of_vec(&self.literals.0)
             + models
             + times
+            + self.since_trace.held()
             + self.ids.held()
             + self.paths.held()
     }
@@ -147,10 +253,11 @@ pub(crate) fn compile(
     }
     let mut compiler = Compiler {
         steps: Vec::new(),
-        literals: Vec::new(),
+        literals: Literals::default(),
         slots: Vec::new(),
+        late: None,
         times: 0,
-        runs: 0,
+        places: Vec::new(),
         open: vec![message],
         seen: [false; 3],
         keys,
@@ -158,51 +265,55 @@ pub(crate) fn compile(
     while let Some((operation, after)) = rest.split_first() {
         rest = compiler.step(*operation, after)?;
     }
-    let [has_trace_id, has_span_id, has_parent_id] = compiler.seen;
-    let Compiler {
-        steps,
-        literals,
-        slots,
-        times,
-        runs,
-        open,
-        ..
-    } = compiler;
-    if open.len() != 1 || slots.len() + times > sig::VALUES_MAX {
-        return None;
-    }
-    Some(Shape {
-        message,
-        steps,
-        literals,
-        paths: Paths::new(slots.len(), path_values),
-        slots,
-        times: std::iter::repeat_with(TimeModels::default)
-            .take(times)
-            .collect(),
-        ids: IdModels::default(),
-        has_ids: has_trace_id || has_span_id || has_parent_id,
-        has_trace_id,
-        has_span_id,
-        has_parent_id,
-        runs: vec![Model::default(); runs],
-        first: vec![Model::default(); runs],
-        next: Model::default(),
-    })
+    let is_whole =
+        compiler.open.len() == 1 && compiler.slots.len() + compiler.times <= sig::VALUES_MAX;
+    is_whole.then(|| compiler.finish(message, path_values))
 }
 
 struct Compiler<'k> {
     steps: Vec<Step>,
-    literals: Vec<u8>,
+    literals: Literals,
     slots: Vec<Slot>,
+    late: Option<usize>,
     times: usize,
-    runs: usize,
+    places: Vec<Place>,
     open: Vec<Message>,
     seen: [bool; 3],
     keys: &'k mut Dictionary,
 }
 
 impl Compiler<'_> {
+    fn finish(self, message: Message, path_values: usize) -> Shape {
+        let [has_trace_id, has_span_id, has_parent_id] = self.seen;
+        let (mut steps, mut slots, mut places) = (self.steps, self.slots, self.places);
+        steps.shrink_to_fit();
+        slots.shrink_to_fit();
+        places.shrink_to_fit();
+        let late = self.late.unwrap_or(slots.len());
+        let is_opaque = matches!(steps.as_slice(), [Step::Opaque]);
+        let early = if is_opaque { 0 } else { late };
+        Shape {
+            message,
+            paths: Paths::new(&steps, &mut slots, early, path_values),
+            steps,
+            literals: self.literals,
+            late,
+            slots,
+            times: std::iter::repeat_with(TimeModel::default)
+                .take(self.times)
+                .collect(),
+            since_trace: TimeModel::default(),
+            anchor: Anchor::default(),
+            ids: IdModels::default(),
+            has_ids: has_trace_id || has_span_id || has_parent_id,
+            has_trace_id,
+            has_span_id,
+            has_parent_id,
+            places,
+            next: Model::default(),
+        }
+    }
+
     fn step<'a>(&mut self, operation: u8, rest: &'a [u8]) -> Option<&'a [u8]> {
         match operation {
             sig::CONSTANT => {
@@ -243,14 +354,19 @@ impl Compiler<'_> {
             (sig::SPAN_ID, Role::SpanId) => self.once(1, Step::SpanId(*tag))?,
             (sig::PARENT_ID, Role::ParentId) => self.once(2, Step::ParentId(*tag))?,
             (sig::CHILDREN, Role::Children(message)) => {
-                self.runs += 1;
+                self.late.get_or_insert(self.slots.len());
+                self.places.push(Place {
+                    message,
+                    count: Model::default(),
+                    first: Model::default(),
+                });
                 Step::Children {
                     tag: *tag,
-                    message,
-                    run: self.runs as u16 - 1,
+                    place: self.places.len() as u16 - 1,
                 }
             }
             (sig::OPEN, Role::Inline(message)) => {
+                self.late.get_or_insert(self.slots.len());
                 self.open.push(message);
                 if self.open.len() > OPEN_MAX {
                     return None;
@@ -270,7 +386,7 @@ impl Compiler<'_> {
 
     /// Constants that follow each other are one step.
     fn constant(&mut self, bytes: &[u8]) {
-        let span = self.push(bytes);
+        let span = self.literals.push(bytes);
         if let Some(Step::Literal(last)) = self.steps.last_mut()
             && last.end == span.start
         {
@@ -294,8 +410,8 @@ impl Compiler<'_> {
         name.extend_from_slice(written);
         let key = self.keys.key_of(&name);
         let slot = self.slot(key, kind);
-        let tag = self.push(written);
-        self.steps.push(Step::Value { tag, slot });
+        let tag = self.literals.push(written);
+        self.steps.push(Step::Value { tag, kind, slot });
         Some(after)
     }
 
@@ -316,38 +432,21 @@ impl Compiler<'_> {
             .keys
             .key_of(&[&[sig::ATTRIBUTE, *inner_tag], name].concat());
         let slot = self.slot(key, kind);
-        let mut key = vec![0x0a];
-        varint::push(&mut key, length);
-        key.extend_from_slice(name);
-        key.push(0x12);
-        let key = self.push(&key);
+        let mut header = vec![*tag, 0, 0x0a];
+        varint::push(&mut header, length);
+        header.extend_from_slice(name);
+        header.extend([0x12, 0, *inner_tag, 0]);
+        let header = self.literals.push(&header);
         self.steps.push(Step::Attribute {
-            tag: *tag,
-            key,
+            header,
             inner_tag: *inner_tag,
             slot,
         });
         Some(rest)
     }
 
-    fn push(&mut self, bytes: &[u8]) -> Span {
-        let start = self.literals.len() as u32;
-        self.literals.extend_from_slice(bytes);
-        Span {
-            start,
-            end: self.literals.len() as u32,
-        }
-    }
-
     fn slot(&mut self, key: u16, kind: Kind) -> u16 {
-        self.slots.push(Slot {
-            key,
-            kind,
-            model: Model::default(),
-            surprises: 0,
-            last: 0,
-            number: 0,
-        });
+        self.slots.push(Slot::new(key, kind));
         self.slots.len() as u16 - 1
     }
 }

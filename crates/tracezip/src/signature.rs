@@ -32,6 +32,9 @@ pub(crate) const CLOSE: u8 = 9;
 /// The whole message is one text.
 pub(crate) const OPAQUE: u8 = 10;
 
+/// No operation: keys of words in texts begin with it.
+pub(crate) const WORD: u8 = 11;
+
 /// Longest signature; a message that needs more is opaque.
 pub(crate) const LENGTH_MAX: usize = 16 << 10;
 /// Values of one message; one that has more is opaque.
@@ -49,6 +52,8 @@ pub(crate) struct Parsed<'a> {
     pub(crate) span_id: Option<u64>,
     pub(crate) parent_id: Option<u64>,
     pub(crate) children: Vec<&'a [u8]>,
+    /// The path of its shape, if that has it; the values on it are not among the values then.
+    pub(crate) path: Option<usize>,
     /// How many of the children stand in each place.
     pub(crate) runs: Vec<usize>,
     /// The number under which the last field was a child: another one continues its place.
@@ -75,12 +80,17 @@ impl<'a> Parsed<'a> {
     }
 
     fn clear(&mut self, message: Message) {
-        self.signature.clear();
+        self.empty();
         self.signature.push(message as u8);
+    }
+
+    pub(crate) fn empty(&mut self) {
+        self.signature.clear();
         self.values.clear();
         self.times.clear();
         (self.trace_id, self.span_id, self.parent_id) = (None, None, None);
         self.children.clear();
+        self.path = None;
         self.runs.clear();
         self.open_run = 0;
     }
@@ -218,7 +228,7 @@ fn key_and_value(content: &[u8]) -> Option<(&[u8], &[u8])> {
 
 /// A delimited field with this tag and the shortest length.
 #[inline]
-fn delimited(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+pub(crate) fn delimited(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
     let (first, rest) = bytes.split_first()?;
     if *first != tag {
         return None;
@@ -232,7 +242,7 @@ fn delimited(bytes: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
 
 /// The tag inside a value and what follows it; tag 0 and all of it if it is anything else than one field.
 #[inline]
-fn typed(any: &[u8]) -> (u8, &[u8]) {
+pub(crate) fn typed(any: &[u8]) -> (u8, &[u8]) {
     let whole = (0, any);
     let Some((tag, content)) = any.split_first() else {
         return whole;

@@ -3,7 +3,7 @@
 use crate::coder::Code;
 use crate::dictionary::Dictionary;
 use crate::hash::quick;
-use crate::ids::Ids;
+use crate::ids::{Ids, MessageIds, Raw, Remembered};
 use crate::limits::Limits;
 use crate::model::Model;
 use crate::path::Budget;
@@ -63,9 +63,26 @@ impl Tables {
     fn expectation(&mut self, before: Before) -> Option<&mut Model> {
         match before {
             Before::Nothing => Some(&mut self.root),
-            Before::Parent(shape, place) => self.shapes.get_mut(shape)?.first.get_mut(place),
+            Before::Parent(shape, place) => {
+                let place = self.shapes.get_mut(shape)?.places.get_mut(place)?;
+                Some(&mut place.first)
+            }
             Before::Sibling(shape) => Some(&mut self.shapes.get_mut(shape)?.next),
         }
+    }
+
+    /// The shapes that may come, the likeliest about first.
+    pub(crate) fn likely(&self, before: Before) -> impl Iterator<Item = usize> {
+        let model = match before {
+            Before::Nothing => Some(&self.root),
+            Before::Parent(shape, place) => self
+                .shapes
+                .get(shape)
+                .and_then(|shape| shape.places.get(place))
+                .map(|place| &place.first),
+            Before::Sibling(shape) => self.shapes.get(shape).map(|shape| &shape.next),
+        };
+        model.into_iter().flat_map(Model::likely).map(usize::from)
     }
 
     /// Codes which shape comes; `None` in the answer stands for one that is not known yet.
@@ -122,15 +139,54 @@ impl Tables {
             self.limits.path_values,
         )?;
         self.shape_bytes += signature.len();
+        if self.shapes.len() == self.shapes.capacity() {
+            self.shapes.reserve_exact(16 + self.shapes.len() / 8);
+        }
         self.shapes.push(shape);
         let number = self.shapes.len() - 1;
         self.expectation(before)?.learn(number as u16);
         Some(number)
     }
 
+    /// Codes ids and times of a message: for the sender what is given, for the receiver as many as are given.
+    pub(crate) fn code_own<C: Code>(
+        &mut self,
+        coder: &mut C,
+        raw: &mut impl Raw,
+        number: usize,
+        given: MessageIds,
+        known_time: u64,
+        times: &mut [u64],
+    ) -> Option<MessageIds> {
+        let shape = self.shapes.get_mut(number)?;
+        let mut own = given;
+        let mut remembered = Remembered::default();
+        if shape.has_ids {
+            (own, remembered) = self.ids.code(coder, raw, &mut shape.ids, given)?;
+        }
+        let is_item = shape.message.is_item();
+        let (known_time, since) = if is_item {
+            (self.time, remembered.time)
+        } else {
+            (known_time, None)
+        };
+        shape.code_times(coder, times, known_time, since);
+        if let ([first, ..], [.., last]) = (&*times, &*times)
+            && is_item
+        {
+            self.time = *last;
+            if shape.has_ids {
+                self.ids.began(&remembered, *first);
+            }
+        }
+        Some(own)
+    }
+
     /// Bytes held, about.
     pub(crate) fn held(&self) -> usize {
+        let spare = self.shapes.capacity() - self.shapes.len();
         self.shapes.iter().map(Shape::held).sum::<usize>()
+            + spare * size_of::<Shape>()
             + self.dictionary.held()
             + self.ids.held()
     }

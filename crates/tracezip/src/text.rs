@@ -15,8 +15,8 @@ pub(crate) struct Setting {
 /// For the text that no dictionary has: little, so a small window and small tables.
 pub(crate) const TEXT: Setting = Setting {
     level: 5,
-    window_log: 18,
-    table_log: 15,
+    window_log: 15,
+    table_log: 13,
 };
 /// For whole requests that no shape fits.
 pub(crate) const WHOLE: Setting = Setting {

@@ -1,69 +1,155 @@
-//! Times, as differences: from the message before, or from another time of the same message, in the unit they are kept in.
+//! Times, as differences: from the message before, from the trace, or from another time of the same message.
+//!
+//! A time is kept in a unit: that of the clock or the language that wrote it. Unit, direction and magnitude of a difference are
+//! one symbol.
 
 use crate::coder::Code;
-use crate::model::Model;
+use crate::model::{CLASS_BITS, Model, class_of, class_range};
 
-/// Nanoseconds of the units that clocks and languages keep time in, the coarsest first.
-const UNITS: [u64; 3] = [1_000_000, 1000, 1];
-/// Unit and direction, or that the time is zero.
+const MILLISECOND: u64 = 1_000_000;
+const MICROSECOND: u64 = 1000;
+/// Above the bits of the class: twice the unit, and the direction; or that the time is zero.
 const WAY_BITS: u32 = 3;
-const ZERO: u16 = 6;
+const ZERO: u16 = 6 << CLASS_BITS;
 
-/// Models of one time of a shape.
+/// The model of one time of a shape.
 #[derive(Debug, Default)]
-pub(crate) struct TimeModels {
-    way: Model,
-    distance: [Model; 3],
+pub(crate) struct TimeModel(Model);
+
+/// Which of two times comes first, as a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rule {
+    KnownFirst,
+    KnownLast,
 }
 
-impl TimeModels {
+impl TimeModel {
     pub(crate) fn held(&self) -> usize {
-        let [a, b, c] = &self.distance;
-        [&self.way, a, b, c].into_iter().map(Model::held).sum()
+        self.0.held()
     }
 
     /// Codes a time by its distance from one that both sides know.
     #[inline]
-    pub(crate) fn code<C: Code>(&mut self, coder: &mut C, time: u64, known: u64) -> u64 {
-        let mut way = 0;
-        let mut distance = 0;
+    pub(crate) fn code<C: Code>(
+        &mut self,
+        coder: &mut C,
+        time: u64,
+        known: u64,
+        rule: Rule,
+    ) -> u64 {
+        let (mut symbol, mut distance) = (0, 0);
         if C::SENDS {
-            (way, distance) = way_and_distance(time, known);
+            (symbol, distance) = symbol_and_distance(time, known, rule);
         }
-        way = self.way.code_of(coder, way, WAY_BITS);
-        if way >= ZERO {
+        symbol = self.0.code_of(coder, symbol, WAY_BITS + CLASS_BITS);
+        if symbol >= ZERO {
             return 0;
         }
-        let index = usize::from(way / 2);
-        let (Some(unit), Some(model)) = (UNITS.get(index), self.distance.get_mut(index)) else {
-            return 0;
-        };
-        distance = model.code_number(coder, distance);
-        let base = known / unit;
-        let count = if way % 2 == 0 {
-            base.wrapping_add(distance)
+        let (low, bits) = class_range(symbol & ((1 << CLASS_BITS) - 1));
+        if bits > 0 {
+            distance = low.wrapping_add(coder.bits(distance.wrapping_sub(low), bits));
         } else {
-            base.wrapping_sub(distance)
+            distance = low;
+        }
+        let is_later = (symbol >> CLASS_BITS) & 1 == u16::from(rule == Rule::KnownLast);
+        let moved = |base: u64| {
+            if is_later {
+                base.wrapping_add(distance)
+            } else {
+                base.wrapping_sub(distance)
+            }
         };
-        count.wrapping_mul(*unit)
+        match symbol >> (CLASS_BITS + 1) {
+            0 => moved(known),
+            1 => moved(known / MICROSECOND).wrapping_mul(MICROSECOND),
+            _ => moved(known / MILLISECOND).wrapping_mul(MILLISECOND),
+        }
     }
 }
 
 #[inline]
-fn way_and_distance(time: u64, known: u64) -> (u16, u64) {
-    if time == 0 {
+fn symbol_and_distance(time: u64, known: u64, rule: Rule) -> (u16, u64) {
+    let (unit, count, base) = if !time.is_multiple_of(MICROSECOND) {
+        (0, time, known)
+    } else if time == 0 {
         return (ZERO, 0);
-    }
-    let index = match (time.is_multiple_of(1_000_000), time.is_multiple_of(1000)) {
-        (true, _) => 0,
-        (false, true) => 1,
-        (false, false) => 2,
-    };
-    let unit = UNITS.get(usize::from(index)).copied().unwrap_or(1);
-    let (count, base) = (time / unit, known / unit);
-    if count >= base {
-        (2 * index, count - base)
+    } else if !time.is_multiple_of(MILLISECOND) {
+        (1, time / MICROSECOND, known / MICROSECOND)
     } else {
-        (2 * index + 1, base - count)
+        (2, time / MILLISECOND, known / MILLISECOND)
+    };
+    // What follows the rule has an even number.
+    let is_later = count > base || (count == base && rule == Rule::KnownFirst);
+    let against = u16::from(is_later != (rule == Rule::KnownFirst));
+    let distance = count.abs_diff(base);
+    (
+        (2 * unit + against) << CLASS_BITS | class_of(distance),
+        distance,
+    )
+}
+
+/// Which known time has been nearer to a shape's: that of the item before, or that of the trace.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Anchor {
+    item: u32,
+    trace: u32,
+}
+
+/// How fast older distances are forgotten: by this power of two.
+const FORGET: u32 = 4;
+
+impl Anchor {
+    /// Whether the trace's time is the better one to expect.
+    pub(crate) const fn is_trace(self) -> bool {
+        self.trace < self.item
+    }
+
+    /// Remembers how far both were: from the last time to that of the item before, from the first to that of the trace.
+    pub(crate) fn learn(&mut self, to_item: u64, to_trace: u64) {
+        for (sum, distance) in [(&mut self.item, to_item), (&mut self.trace, to_trace)] {
+            *sum += (64 - distance.leading_zeros()) << FORGET;
+            *sum -= *sum >> FORGET;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::coder::{Reader, Writer};
+
+    #[test]
+    fn every_time_comes_back_from_every_known_one() {
+        let times = [
+            0,
+            1,
+            999,
+            1000,
+            1_000_000,
+            1_700_000_000_000_000_000,
+            1_700_000_000_123_456_789,
+            1_700_000_000_123_456_000,
+            u64::MAX,
+            u64::MAX - u64::MAX % 1000,
+            1 << 63,
+        ];
+        let pairs = || {
+            times
+                .iter()
+                .flat_map(|time| times.map(|known| (*time, known)))
+                .flat_map(|pair| [(pair, Rule::KnownFirst), (pair, Rule::KnownLast)])
+        };
+        let (mut writer, mut model) = (Writer::default(), TimeModel::default());
+        for ((time, known), rule) in pairs() {
+            model.code(&mut writer, time, known, rule);
+        }
+        let mut symbols = Vec::new();
+        let bits = writer.finish(&mut symbols).to_vec();
+        let mut reader = Reader::new(&symbols, &bits).unwrap();
+        let mut twin = TimeModel::default();
+        for ((time, known), rule) in pairs() {
+            assert_eq!(twin.code(&mut reader, 0, known, rule), time, "from {known}");
+        }
+        assert!(reader.is_finished());
     }
 }

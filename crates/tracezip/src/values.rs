@@ -5,8 +5,8 @@ use millrace_wire::varint;
 use crate::coder::Code;
 use crate::dictionary::{Dictionary, Key, Lookup};
 use crate::ids::Raw;
-use crate::path::Budget;
-use crate::shape::{Kind, Shape, Slot};
+use crate::shape::{Kind, Slot};
+use crate::template::{GAP, Split};
 
 /// How a value that its slot does not expect is told.
 mod way {
@@ -24,7 +24,9 @@ mod way {
     /// Text that is 16 or 32 hexadecimal digits in lower case.
     pub(super) const HEX8: u16 = 6;
     pub(super) const HEX16: u16 = 7;
-    pub(super) const BITS: u32 = 3;
+    /// Text by its template and its words.
+    pub(super) const TEMPLATE: u16 = 8;
+    pub(super) const BITS: u32 = 4;
 }
 
 /// Slots that are surprised more often than this do not learn what comes only once.
@@ -36,7 +38,6 @@ pub(crate) struct Means<'s, C, R, T> {
     pub(crate) raw: &'s mut R,
     pub(crate) text: &'s mut T,
     pub(crate) dictionary: &'s mut Dictionary,
-    pub(crate) budget: &'s mut Budget,
 }
 
 /// Literal text, appended by the sender and taken from the front by the receiver.
@@ -60,147 +61,116 @@ impl Text for &[u8] {
     }
 }
 
-/// The values of a message as the receiver learns them, each under the number of its slot.
-#[derive(Debug, Default)]
-pub(crate) struct Found {
-    bytes: Vec<u8>,
-    ranges: Vec<(u32, u32)>,
+/// Where values go, slot by slot: to the receiver's message. The sender has them already.
+pub(crate) trait Sink {
+    /// Takes the value of the next slot; where it is kept until the message is whole.
+    fn put(&mut self, slot: usize, value: &[u8]) -> Option<Kept>;
+    /// The value that is kept there.
+    fn kept(&self, slot: usize, kept: Kept) -> &[u8];
 }
 
-impl Found {
-    pub(crate) fn clear(&mut self, slots: usize) {
-        self.bytes.clear();
-        self.ranges.clear();
-        self.ranges.resize(slots, (0, 0));
-    }
+/// Where a sink keeps a value: from, to.
+pub(crate) type Kept = (u32, u32);
 
-    pub(crate) fn get(&self, slot: u16) -> &[u8] {
-        let (start, end) = self
-            .ranges
-            .get(usize::from(slot))
-            .copied()
-            .unwrap_or_default();
-        self.bytes
-            .get(start as usize..end as usize)
-            .unwrap_or_default()
-    }
+/// The sender's values.
+pub(crate) struct Given<'v>(pub(crate) &'v [&'v [u8]]);
 
+impl Sink for Given<'_> {
     #[inline]
-    fn put(&mut self, slot: usize, value: &[u8]) {
-        let start = self.bytes.len() as u32;
-        self.bytes.extend_from_slice(value);
-        if let Some(range) = self.ranges.get_mut(slot) {
-            *range = (start, self.bytes.len() as u32);
-        }
+    fn put(&mut self, _: usize, _: &[u8]) -> Option<Kept> {
+        Some((0, 0))
+    }
+
+    fn kept(&self, slot: usize, _: Kept) -> &[u8] {
+        self.0.get(slot).copied().unwrap_or_default()
     }
 }
 
-/// Codes all values of a message: `values` for the sender, with its places as far as they are known; into `found` for the
-/// receiver. `None` if what is read makes no sense.
+/// What is found out about the values of one message before anything of it is remembered.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    fresh: Vec<(usize, Kept)>,
+    /// Where the values are that a path would have, if they came one by one.
+    on_path: Vec<(usize, Kept)>,
+    words: Words,
+}
+
+/// What texts are taken apart in, and put together.
+#[derive(Debug, Default)]
+struct Words {
+    split: Split,
+    text: Vec<u8>,
+}
+
+/// Codes the values of a message that are not on its path: `values` for the sender; into `sink` for the receiver. Nothing is
+/// remembered before all are coded, so that what a place stands for cannot change meanwhile. `None` if what is read makes no
+/// sense.
 pub(crate) fn code<C: Code, R: Raw, T: Text>(
     means: &mut Means<'_, C, R, T>,
-    shape: &mut Shape,
+    slots: &mut [Slot],
+    has_path: bool,
     values: &[&[u8]],
-    lookup: Option<&mut Lookup>,
-    found: &mut Found,
+    mut lookup: Option<&mut Lookup>,
+    sink: &mut impl Sink,
     places: &mut Places,
 ) -> Option<()> {
-    let Shape { slots, paths, .. } = shape;
-    let mut lookup = lookup;
-    let mut path = None;
-    if paths.is_used() {
-        if C::SENDS {
-            places.look(
-                slots,
-                &paths.slots,
-                values,
-                means.dictionary,
-                lookup.as_deref()?,
-            );
-            path = (places.all_known)
-                .then(|| paths.find(&places.of_path))
-                .flatten();
-        }
-        path = paths
-            .model
-            .code(means.coder, path.map(|path| path as u16))
-            .map(usize::from);
-    }
-    // The values of a path are taken before any other is remembered: a place could be overwritten.
-    if let Some(path) = path {
-        for (index, place) in paths.slots.iter().zip(paths.get(path)?) {
-            let index = usize::from(*index);
-            let slot = slots.get_mut(index)?;
-            if C::SENDS {
-                slot.last = *place;
-            } else {
-                found.put(index, means.dictionary.key(slot.key)?.value(*place)?);
-            }
-        }
-    }
-    let is_new = paths.is_used() && path.is_none();
-    let mut on_path = paths.slots.iter().copied().peekable();
-    places.of_path.clear();
+    places.fresh.clear();
+    places.on_path.clear();
     for (index, slot) in slots.iter_mut().enumerate() {
-        let takes_part = on_path.next_if_eq(&(index as u16)).is_some();
-        if takes_part && path.is_some() {
+        if has_path && slot.on_path {
             continue;
         }
         let value = values.get(index).copied().unwrap_or_default();
-        let mut put = |value: &[u8]| {
-            if !C::SENDS {
-                found.put(index, value);
-            }
-        };
-        let place = one(means, slot, value, lookup.as_deref_mut(), &mut put)?;
-        if takes_part {
-            // What cannot be remembered crowds its slot out.
-            match place {
-                Some(place) => places.of_path.push(place),
-                None => slot.surprises = u32::MAX,
-            }
+        let words = Some(&mut places.words);
+        let lookup = lookup.as_deref_mut();
+        let (kept, is_fresh) = one(means, (index, slot), value, lookup, sink, words)?;
+        if slot.on_path {
+            places.on_path.push((index, kept));
+        }
+        if is_fresh {
+            places.fresh.push((index, kept));
         }
     }
-    if is_new {
-        let surprises = |slot: u16| {
-            slots
-                .get(usize::from(slot))
-                .map_or(0, |slot| slot.surprises)
-        };
-        paths.learn(&places.of_path, surprises, means.budget);
+    for (index, kept) in &places.fresh {
+        let slot = slots.get_mut(*index)?;
+        let value = sink.kept(*index, *kept);
+        let is_kept = remember(slot, value, means.dictionary, lookup.as_deref_mut());
+        if !is_kept && slot.on_path {
+            // What cannot be remembered crowds its slot out of the paths.
+            slot.surprises = u32::MAX;
+        }
     }
     Some(())
 }
 
-/// The sender's search for the places of the slots of a path.
-#[derive(Debug, Default)]
-pub(crate) struct Places {
-    of_path: Vec<u16>,
-    all_known: bool,
+/// Remembers a value that came as something new; whether there is a place for it.
+fn remember(
+    slot: &mut Slot,
+    value: &[u8],
+    dictionary: &mut Dictionary,
+    lookup: Option<&mut Lookup>,
+) -> bool {
+    let Some(place) = dictionary.add(slot.key, value) else {
+        return false;
+    };
+    if slot.surprises <= SURPRISES_LEARNED {
+        slot.model.learn(place);
+    }
+    slot.last = place;
+    if let Some(lookup) = lookup {
+        lookup.note(slot.key, value, place);
+    }
+    true
 }
 
 impl Places {
-    fn look(
-        &mut self,
-        slots: &[Slot],
-        on_path: &[u16],
-        values: &[&[u8]],
-        dictionary: &Dictionary,
-        lookup: &Lookup,
-    ) {
-        self.of_path.clear();
-        self.all_known = true;
-        for index in on_path {
-            let index = usize::from(*index);
-            let (Some(slot), Some(value)) = (slots.get(index), values.get(index)) else {
-                continue;
-            };
-            let Some(place) = place_of(slot, value, dictionary, lookup) else {
-                self.all_known = false;
-                return;
-            };
-            self.of_path.push(place);
-        }
+    /// Where the value of a slot is kept that would be on the path.
+    pub(crate) fn kept(&self, slot: u16) -> Option<Kept> {
+        let index = usize::from(slot);
+        self.on_path
+            .iter()
+            .find(|(slot, _)| *slot == index)
+            .map(|(_, kept)| *kept)
     }
 }
 
@@ -212,62 +182,59 @@ fn place_of(slot: &Slot, value: &[u8], dictionary: &Dictionary, lookup: &Lookup)
     lookup.find(dictionary, slot.key, value)
 }
 
-/// A place in the dictionary if the value has one; outside of it, `None` is for what makes no sense.
-type Placed = Option<Option<u16>>;
-
-/// Codes one value by itself; its place in the dictionary, if it has one.
+/// Codes one value by itself: where it is kept, and whether it is new. `None` if it makes no sense.
 fn one<C: Code, R: Raw, T: Text>(
     means: &mut Means<'_, C, R, T>,
-    slot: &mut Slot,
+    (index, slot): (usize, &mut Slot),
     value: &[u8],
     lookup: Option<&mut Lookup>,
-    put: &mut impl FnMut(&[u8]),
-) -> Placed {
+    sink: &mut impl Sink,
+    mut words: Option<&mut Words>,
+) -> Option<(Kept, bool)> {
     let mut place = None;
     if C::SENDS {
         place = place_of(slot, value, means.dictionary, lookup.as_deref()?);
     }
     if let Some(place) = slot.model.code(means.coder, place) {
         let value = means.dictionary.key(slot.key)?.value(place)?;
-        slot.last = place;
-        if slot.kind == Kind::Varint {
-            slot.number = varint::read(value)?.0;
-        }
-        put(value);
-        return Some(Some(place));
+        return Some((known(index, slot, place, value, sink)?, false));
     }
     slot.surprises = slot.surprises.saturating_add(1);
-    surprise(means, slot, value, place, lookup, put)
-}
-
-/// Codes a value that the slot's model does not know.
-fn surprise<C: Code, R: Raw, T: Text>(
-    means: &mut Means<'_, C, R, T>,
-    slot: &mut Slot,
-    value: &[u8],
-    place: Option<u16>,
-    lookup: Option<&mut Lookup>,
-    put: &mut impl FnMut(&[u8]),
-) -> Placed {
     let key = means.dictionary.key_mut(slot.key)?;
-    let chosen = if C::SENDS {
-        choose(slot, value, place.is_some())
-    } else {
-        way::PLAIN
-    };
-    let chosen = key.way.code_of(means.coder, chosen, way::BITS);
+    let mut chosen = way::PLAIN;
+    let mut template = 0;
+    if C::SENDS {
+        chosen = choose(slot, value, place.is_some());
+        if let Some(words) = &mut words
+            && (slot.kind, chosen) == (Kind::Text, way::PLAIN)
+            && words.split.cut(value)
+            && let Some(known) = key.templates.find(&words.split)
+        {
+            (chosen, template) = (way::TEMPLATE, known);
+        }
+    }
+    chosen = key.way.code_of(means.coder, chosen, way::BITS);
     if chosen == way::KNOWN {
         let age = place.map_or(0, |place| key.age_of(place));
         let age = key.age.code_number(means.coder, age);
         let place = key.place_of(age)?;
         slot.model.learn(place);
-        slot.last = place;
-        let value = key.value(place)?;
-        if slot.kind == Kind::Varint {
-            slot.number = varint::read(value)?.0;
-        }
-        put(value);
-        return Some(Some(place));
+        return Some((known(index, slot, place, key.value(place)?, sink)?, false));
+    }
+    if chosen == way::TEMPLATE {
+        let words = words?;
+        let mut text = std::mem::take(&mut words.text);
+        by_words(
+            means,
+            slot.key,
+            (template, value),
+            lookup,
+            &words.split,
+            &mut text,
+        )?;
+        let kept = sink.put(index, &text)?;
+        words.text = text;
+        return Some((kept, true));
     }
     let mut short = Short::default();
     let value = spell(
@@ -279,18 +246,79 @@ fn surprise<C: Code, R: Raw, T: Text>(
         (value, chosen),
         &mut short,
     )?;
-    let place = means.dictionary.add(slot.key, value);
-    if let Some(place) = place {
-        if slot.surprises <= SURPRISES_LEARNED {
-            slot.model.learn(place);
-        }
-        slot.last = place;
-        if let Some(lookup) = lookup {
-            lookup.note(slot.key, value, place);
-        }
+    let kept = sink.put(index, value)?;
+    if let Some(words) = words
+        && (slot.kind, chosen) == (Kind::Text, way::PLAIN)
+    {
+        means
+            .dictionary
+            .learn_template(slot.key, value, &mut words.split);
     }
-    put(value);
-    Some(place)
+    Some((kept, true))
+}
+
+/// Codes a text by its template and its words; puts it together in `text`.
+fn by_words<C: Code, R: Raw, T: Text>(
+    means: &mut Means<'_, C, R, T>,
+    key: u16,
+    (template, value): (usize, &[u8]),
+    mut lookup: Option<&mut Lookup>,
+    split: &Split,
+    text: &mut Vec<u8>,
+) -> Option<()> {
+    let templates = &mut means.dictionary.key_mut(key)?.templates;
+    let which = templates.which.code_number(means.coder, template as u64);
+    let which = usize::try_from(which).ok()?;
+    let mut template = std::mem::take(templates.get_mut(which)?);
+    text.clear();
+    let mut pieces = template.skeleton.split(|byte| *byte == GAP);
+    text.extend_from_slice(pieces.next()?);
+    for (index, (slot, piece)) in template.words.iter_mut().zip(pieces).enumerate() {
+        let word = split.words.get(index).cloned();
+        let word = word.and_then(|word| value.get(word)).unwrap_or_default();
+        let mut gathered = Gathered(text);
+        let lookup_here = lookup.as_deref_mut();
+        let ((start, end), is_fresh) =
+            one(means, (index, slot), word, lookup_here, &mut gathered, None)?;
+        if is_fresh {
+            let word = text.get(start as usize..end as usize)?;
+            remember(slot, word, means.dictionary, lookup.as_deref_mut());
+        }
+        text.extend_from_slice(piece);
+    }
+    *means.dictionary.key_mut(key)?.templates.get_mut(which)? = template;
+    Some(())
+}
+
+/// Puts words together to a text, for both sides.
+struct Gathered<'t>(&'t mut Vec<u8>);
+
+impl Sink for Gathered<'_> {
+    fn put(&mut self, _: usize, value: &[u8]) -> Option<Kept> {
+        let start = self.0.len() as u32;
+        self.0.extend_from_slice(value);
+        Some((start, self.0.len() as u32))
+    }
+
+    fn kept(&self, _: usize, (start, end): Kept) -> &[u8] {
+        self.0.get(start as usize..end as usize).unwrap_or_default()
+    }
+}
+
+/// Takes note of a value that came from its place.
+#[inline]
+fn known(
+    index: usize,
+    slot: &mut Slot,
+    place: u16,
+    value: &[u8],
+    sink: &mut impl Sink,
+) -> Option<Kept> {
+    slot.last = place;
+    if slot.kind == Kind::Varint {
+        slot.number = varint::read(value)?.0;
+    }
+    sink.put(index, value)
 }
 
 /// Codes a value as it is; what it is, spelled out.
@@ -501,8 +529,18 @@ impl Short {
         self.done()
     }
 
-    fn decimal(&mut self, value: u64) -> &[u8] {
-        self.bytes(value.to_string().as_bytes())
+    fn decimal(&mut self, mut value: u64) -> &[u8] {
+        // Written backwards into the end.
+        let mut start = self.bytes.len();
+        for slot in self.bytes.iter_mut().rev() {
+            *slot = b'0' + (value % 10) as u8;
+            value /= 10;
+            start -= 1;
+            if value == 0 {
+                break;
+            }
+        }
+        self.bytes.get(start..).unwrap_or_default()
     }
 
     fn hex(&mut self, bytes: &[u8]) -> &[u8] {

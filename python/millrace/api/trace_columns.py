@@ -22,7 +22,7 @@ _COLUMNS = {
     "service": "service_name_number",
     "name": "name_number",
     "kind": "kind_number",
-    "start_ns": "start - begin",
+    "start_ns": "start - (SELECT begin FROM first)",
     "duration_ns": "duration_ns",
     "status": "CASE status_code WHEN 'OK' THEN 1 WHEN 'ERROR' THEN 2 ELSE 0 END",
     "events": "event_count",
@@ -54,7 +54,8 @@ WITH every AS (
         row_number() OVER (ORDER BY start_time_unix_nano, duration_ns DESC, span_id) - 1 AS row
     FROM spans WHERE trace_id = ?
 ),
-chosen AS MATERIALIZED (SELECT *, min(start) OVER () AS begin FROM every WHERE row <= {SPANS_MAX}),
+chosen AS MATERIALIZED (SELECT * FROM every WHERE row <= {SPANS_MAX}),
+first AS MATERIALIZED (SELECT min(start) AS begin FROM chosen),
 ids AS MATERIALIZED (
     SELECT span_id, min(row) AS first_row, arg_min(start, row) AS start, count(*) AS times FROM chosen GROUP BY span_id
 ),
@@ -68,7 +69,7 @@ linked AS MATERIALIZED (
     WHERE row < {SPANS_MAX}
 ),
 ordered AS MATERIALIZED (SELECT list({{{_FIELDS}}} ORDER BY row) AS spans FROM linked)
-SELECT (SELECT count(*) FROM chosen), min(begin), max(start::HUGEINT + duration_ns) - min(begin)::HUGEINT,
+SELECT (SELECT count(*) FROM chosen), min(start), max(start::HUGEINT + duration_ns) - min(start)::HUGEINT,
     {", ".join(f"(SELECT list({name} ORDER BY {name}_number) FROM {name}_numbers)" for name in _LISTED)},
     {_LISTS},
     (SELECT list_transform(spans, lambda one: one.parent) FROM ordered),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from millrace.search import Found
-from millrace.store.catalogue import File
+from millrace.store.catalogue import WHOLE_ROWS, File
 from millrace.store.search import Sql
 from millrace.store.views import source
 
@@ -47,7 +47,8 @@ class TraceArrivals:
         """
         self._listing, self._run, self._retrying = listing, run, retrying
         self._known: dict[_Range, dict[str, int]] = {}
-        """How many spans of each trace a file has: a merged file has them all once more."""
+        """How many spans of each trace a file has that may be merged: the merged one has them all once more."""
+        self._known |= {_range(file): {} for file in listing() if file.rows >= WHOLE_ROWS}
         self.look()
 
     def look(self) -> list[Found]:
@@ -73,7 +74,8 @@ class TraceArrivals:
                         other = arrived.get(trace_id, Found(trace_id, last, first, last))
                         least, most = min(first, other.first), max(last, other.last)
                         arrived[trace_id] = Found(trace_id, most, least, most)
-                self._known[_range(file)] = {trace_id: spans for trace_id, (spans, _, _) in found[file.path].items()}
+                counted = found[file.path] if file.rows < WHOLE_ROWS else {}
+                self._known[_range(file)] = {trace_id: spans for trace_id, (spans, _, _) in counted.items()}
 
 
 def _portions(news: list[tuple[File, list[_Range]]]) -> Iterator[list[tuple[File, list[_Range]]]]:

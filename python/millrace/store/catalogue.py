@@ -12,12 +12,26 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from millrace.errors import StoreError
 
-__all__ = ["FORMAT", "SIGNALS", "File", "Signal", "check_format", "foreign", "look", "overlapping", "removed"]
+__all__ = [
+    "FORMAT",
+    "SIGNALS",
+    "WHOLE_ROWS",
+    "File",
+    "Signal",
+    "check_format",
+    "foreign",
+    "look",
+    "overlapping",
+    "removed",
+]
 
 Signal: TypeAlias = Literal["traces", "logs", "metrics"]
 SIGNALS: tuple[Signal, ...] = ("traces", "logs", "metrics")
 
 FORMAT = "millrace store 1"
+
+WHOLE_ROWS = 131_072
+"""A file of so many rows is merged no more: `WHOLE_ROWS` of the exporter's `upkeep.rs`."""
 
 _SUFFIX = ".parquet"
 _UNFINISHED = ".unfinished-"

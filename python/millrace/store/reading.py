@@ -7,14 +7,12 @@ from pathlib import Path
 
 from millrace._native import read_store_file
 from millrace.errors import StoreError
-from millrace.store.catalogue import File, Signal, look
+from millrace.store.catalogue import WHOLE_ROWS, File, Signal, look
 
 __all__ = ["in_sequence"]
 
 _HELD_MAX = 512
 """Files that are held open at once: half of what a process may open by default. Merging leaves far fewer small ones."""
-_WHOLE_ROWS = 131_072
-"""Files of so many rows are merged no more (`WHOLE_ROWS` of the exporter's upkeep), so they need not be held."""
 _ATTEMPTS = 8
 
 
@@ -58,7 +56,7 @@ def _hold(folder: Path, signal: Signal, stack: ExitStack) -> list[tuple[File, in
             try:
                 for file in look(folder, signal):
                     descriptor = None
-                    if file.rows < _WHOLE_ROWS and left:
+                    if file.rows < WHOLE_ROWS and left:
                         descriptor = os.open(file.path, os.O_RDONLY)
                         opened.callback(os.close, descriptor)
                         left -= 1

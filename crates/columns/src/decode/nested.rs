@@ -47,6 +47,27 @@ impl<'a> Lists<'a> {
         range(self.list.value_offsets(), row)
     }
 
+    /// Appends the elements of a row as fields `number`, each as its bytes where columns cannot say it, else as `write` puts it.
+    fn append(
+        &self,
+        row: usize,
+        number: u32,
+        scratch: &mut Vec<u8>,
+        out: &mut Vec<u8>,
+        mut write: impl FnMut(usize, &mut Vec<u8>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for place in self.places(row) {
+            if let Some(element) = bytes_of(self.otlp, place) {
+                push_delimited(out, number, element);
+                continue;
+            }
+            scratch.clear();
+            write(place, scratch)?;
+            push_delimited(out, number, scratch);
+        }
+        Ok(())
+    }
+
     fn append_attributes(&self, place: usize, number: u32, out: &mut Vec<u8>) -> Result<(), Error> {
         let mut letters = text_of(self.types, place).chars();
         for entry in range(self.attributes.value_offsets(), place) {
@@ -104,22 +125,16 @@ impl<'a> EventDecoder<'a> {
         number: u32,
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        for place in self.lists.places(row) {
-            if let Some(event) = bytes_of(self.lists.otlp, place) {
-                push_delimited(out, number, event);
-                continue;
-            }
-            self.scratch.clear();
+        let (lists, scratch) = (&self.lists, &mut self.scratch);
+        lists.append(row, number, scratch, out, |place, event| {
             let offset = value_of(self.offset, place).unwrap_or_default();
-            let time = start.wrapping_add(offset.cast_unsigned());
-            push_time(&mut self.scratch, 1, time);
-            push_text(&mut self.scratch, 2, text_of(self.name, place));
-            self.lists.append_attributes(place, 3, &mut self.scratch)?;
+            push_time(event, 1, start.wrapping_add(offset.cast_unsigned()));
+            push_text(event, 2, text_of(self.name, place));
+            lists.append_attributes(place, 3, event)?;
             let dropped = value_of(self.dropped, place).unwrap_or_default();
-            push_count(&mut self.scratch, 4, dropped.into());
-            push_delimited(out, number, &self.scratch);
-        }
-        Ok(())
+            push_count(event, 4, dropped.into());
+            Ok(())
+        })
     }
 }
 
@@ -157,25 +172,19 @@ impl<'a> LinkDecoder<'a> {
         number: u32,
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        for place in self.lists.places(row) {
-            if let Some(link) = bytes_of(self.lists.otlp, place) {
-                push_delimited(out, number, link);
-                continue;
-            }
-            let link = &mut self.scratch;
-            link.clear();
-            push_id(link, 1, text_of(self.trace_id, place), &mut self.id)?;
-            push_id(link, 2, text_of(self.span_id, place), &mut self.id)?;
+        let (lists, scratch, id) = (&self.lists, &mut self.scratch, &mut self.id);
+        lists.append(row, number, scratch, out, |place, link| {
+            push_id(link, 1, text_of(self.trace_id, place), id)?;
+            push_id(link, 2, text_of(self.span_id, place), id)?;
             push_text(link, 3, text_of(self.trace_state, place));
-            self.lists.append_attributes(place, 4, link)?;
+            lists.append_attributes(place, 4, link)?;
             let dropped = value_of(self.dropped, place).unwrap_or_default();
             push_count(link, 5, dropped.into());
             if let Some(flags) = value_of(self.flags, place) {
                 push_fixed32(link, 6, flags);
             }
-            push_delimited(out, number, link);
-        }
-        Ok(())
+            Ok(())
+        })
     }
 }
 
@@ -213,25 +222,18 @@ impl<'a> ExemplarDecoder<'a> {
         number: u32,
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
-        for place in self.lists.places(row) {
-            if let Some(exemplar) = bytes_of(self.lists.otlp, place) {
-                push_delimited(out, number, exemplar);
-                continue;
-            }
-            let exemplar = &mut self.scratch;
-            exemplar.clear();
+        let (lists, scratch, id) = (&self.lists, &mut self.scratch, &mut self.id);
+        lists.append(row, number, scratch, out, |place, exemplar| {
             push_time(exemplar, 2, value_of(self.time, place).unwrap_or_default());
             if let Some(value) = value_of(self.double, place) {
                 push_fixed64(exemplar, 3, value.to_bits());
             }
-            push_id(exemplar, 4, text_of(self.span_id, place), &mut self.id)?;
-            push_id(exemplar, 5, text_of(self.trace_id, place), &mut self.id)?;
+            push_id(exemplar, 4, text_of(self.span_id, place), id)?;
+            push_id(exemplar, 5, text_of(self.trace_id, place), id)?;
             if let Some(value) = value_of(self.int, place) {
                 push_fixed64(exemplar, 6, value.cast_unsigned());
             }
-            self.lists.append_attributes(place, 7, exemplar)?;
-            push_delimited(out, number, exemplar);
-        }
-        Ok(())
+            lists.append_attributes(place, 7, exemplar)
+        })
     }
 }

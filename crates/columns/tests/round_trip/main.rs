@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use millrace_columns::{FileReader, Rows, TraceIndex, merge_files, write_rows};
+use millrace_columns::{FileReader, REPLACED, Rows, TraceIndex, merge_files, write_rows};
 use millrace_wire::Signal;
 use millrace_wire::field::{Fields, Value, children, push_delimited, push_varint};
 use proptest::prelude::*;
@@ -240,6 +240,46 @@ fn a_key_that_most_files_have_as_text_and_one_as_a_number_keeps_both() {
         wrap(span(field(|out| push_delimited(out, 1, b"more")))),
     ];
     assert_kept("types", Signal::Traces, &requests);
+}
+
+#[test]
+fn thousands_of_rows_with_rare_keys_and_changing_types_are_all_kept() {
+    let scope: Vec<u8> = (0u64..20_000)
+        .flat_map(|row| {
+            let number = field(|out| push_varint(out, 3, row));
+            let text = field(|out| push_delimited(out, 1, format!("text {row}").as_bytes()));
+            let common = if row % 1_001 == 5 { &number } else { &text };
+            let span = field(|out| {
+                push_delimited(out, 5, format!("name {}", row % 7).as_bytes());
+                push_delimited(out, 9, &pair("common", Some(common)));
+                if row % 97 == 3 {
+                    push_delimited(out, 9, &pair(&format!("rare {}", row % 5), Some(&number)));
+                }
+                push_delimited(out, 9, &pair("last", Some(&text)));
+            });
+            field(|out| push_delimited(out, 2, &span))
+        })
+        .collect();
+    let resource = field(|out| push_delimited(out, 2, &scope));
+    assert_kept(
+        "many",
+        Signal::Traces,
+        &[field(|out| push_delimited(out, 1, &resource))],
+    );
+}
+
+#[test]
+fn a_file_that_was_replaced_since_it_was_listed_is_still_read() {
+    let scratch = Scratch::new("replaced");
+    let listed = scratch.file("file.parquet");
+    let scope = field(|out| push_delimited(out, 2, &field(|out| push_delimited(out, 5, b"name"))));
+    let resource = field(|out| push_delimited(out, 2, &scope));
+    let request = field(|out| push_delimited(out, 1, &resource));
+    write(&listed, Signal::Traces, &[request]);
+    std::fs::rename(&listed, listed.with_extension(REPLACED)).unwrap();
+
+    assert_eq!(FileReader::open(&listed, Signal::Traces).unwrap().rows(), 1);
+    assert!(FileReader::open(&scratch.file("never.parquet"), Signal::Traces).is_err());
 }
 
 #[test]

@@ -64,8 +64,11 @@ impl OtlpGrpc {
             headers.insert("grpc-encoding", HeaderValue::from_static(coding.name()));
         }
         let is_otz1 = sending.compression == "otz1";
-        let streams =
-            is_otz1.then(|| Streams::new(target.with_path(SESSIONS_PATH), headers.clone()));
+        let in_flight = sending.sending_queue.num_consumers;
+        let streams = is_otz1.then(|| {
+            let url = target.with_path(SESSIONS_PATH);
+            Streams::new(url, headers.clone(), in_flight)
+        });
         let mut urls = [const { None }; 4];
         for (url, signal) in urls.iter_mut().zip(Signal::ALL) {
             *url = Some(target.with_path(signal.grpc_path()));

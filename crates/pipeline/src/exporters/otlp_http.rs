@@ -103,7 +103,8 @@ impl OtlpHttp {
             headers,
             json,
             coding,
-            otz: (sending.compression == "otz1" && !json).then(Otz::default),
+            otz: (sending.compression == "otz1" && !json)
+                .then(|| Otz::new(sending.sending_queue.num_consumers)),
             level: sending.compression_level,
             request_bytes_max: sending.max_request_bytes,
             response_bytes_max: sending.max_response_bytes,

@@ -25,8 +25,8 @@ const AGE_MAX: Duration = Duration::from_secs(60 * 60);
 const BYTES_MAX: usize = 1 << 30;
 /// ... or when it was silent for this long: the destination forgets it a little later.
 const IDLE_MAX: Duration = Duration::from_secs(4 * 60);
-/// Sessions that wait for work; as many as there are requests in flight are needed.
-const WAITING_MAX: usize = 8;
+/// Sessions that wait for work, at most; as many are kept as there can be requests in flight.
+const WAITING_MAX: usize = 64;
 
 /// Sessions that are begun for one request before it travels by itself.
 pub(crate) const SESSIONS_TRIED: usize = 3;
@@ -45,12 +45,13 @@ impl Carrier for () {
 }
 
 /// What is known about the destination, and its sessions.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Otz<C = ()>(Mutex<State<C>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State<C> {
     waiting: Vec<Session<C>>,
+    waiting_max: usize,
     offered: Option<Limits>,
     refused_until: Option<Instant>,
 }
@@ -95,6 +96,16 @@ impl Frame {
 }
 
 impl<C: Carrier> Otz<C> {
+    /// No sessions yet, for an exporter with so many requests in flight.
+    pub(crate) fn new(in_flight: usize) -> Self {
+        Self(Mutex::new(State {
+            waiting: Vec::new(),
+            waiting_max: in_flight.min(WAITING_MAX),
+            offered: None,
+            refused_until: None,
+        }))
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<C>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -151,7 +162,7 @@ impl<C: Carrier> Otz<C> {
         let mut session = frame.session;
         session.used = Instant::now();
         let mut state = self.lock();
-        if state.waiting.len() < WAITING_MAX {
+        if state.waiting.len() < state.waiting_max {
             state.waiting.push(session);
         }
     }

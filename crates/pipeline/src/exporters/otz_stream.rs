@@ -46,11 +46,11 @@ enum Next {
 
 impl Streams {
     /// `headers` are those of an ordinary call, without a deadline, which would end the stream.
-    pub(super) fn new(url: Uri, mut headers: HeaderMap) -> Self {
+    pub(super) fn new(url: Uri, mut headers: HeaderMap, in_flight: usize) -> Self {
         headers.remove("grpc-timeout");
         headers.remove("grpc-encoding");
         Self {
-            sessions: Otz::default(),
+            sessions: Otz::new(in_flight),
             reads_zstd: AtomicBool::new(false),
             url,
             headers,

@@ -1,5 +1,5 @@
 //! Frames of `otz1` sessions, whichever protocol brings them: each becomes the request that its sender made it of.
-use millrace_tracezip::Header;
+use millrace_tracezip::{Header, Mode};
 use millrace_wire::Signal;
 
 use super::intake::{Intake, Limits, Plain, ReadError, Visit};
@@ -23,6 +23,12 @@ pub(super) fn signal_of(first: u8) -> Option<Signal> {
         .get(usize::from(first >> 4 & 3))
         .filter(|_| first >= MARK)
         .copied()
+}
+
+/// The session that a frame belongs to, if it does.
+pub(super) fn session_of(frame: &[u8]) -> Option<u64> {
+    let (header, _) = Header::read(frame).ok()?;
+    (header.mode != Mode::Plain).then_some(header.session)
 }
 
 impl Intake {

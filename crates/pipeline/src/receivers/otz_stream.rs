@@ -12,7 +12,7 @@ use millrace_wire::{PartialSuccess, Signal, Status};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::frames::{Unbuilt, signal_of};
+use super::frames::{Unbuilt, session_of, signal_of};
 use super::grpc::{bad_data, refused, respond, status};
 use super::intake::{ReadError, Verdict};
 use super::listener::Endpoint;
@@ -39,6 +39,7 @@ pub(super) fn answer(
         messages: Messages::new(body),
         limits: head.headers.get(LIMITS_HEADER).cloned(),
         closing,
+        session: None,
     };
     respond(Reply::conversation(conversation.turn()))
 }
@@ -50,6 +51,14 @@ struct Conversation {
     /// What a session on this stream is bounded by.
     limits: Option<HeaderValue>,
     closing: watch::Receiver<bool>,
+    /// The session of the last frame; its sender gives it up with the call.
+    session: Option<u64>,
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        self.speaks_of(None);
+    }
 }
 
 /// How the call ends.
@@ -86,11 +95,21 @@ impl Conversation {
         Ok(otz_answer::write(signal, outcome))
     }
 
+    /// The session before this one is over.
+    fn speaks_of(&mut self, session: Option<u64>) {
+        if self.session != session
+            && let Some(before) = std::mem::replace(&mut self.session, session)
+        {
+            self.endpoint.grpc.sessions.forget(before);
+        }
+    }
+
     async fn take(
         &mut self,
         head: Head,
     ) -> Result<(Signal, Result<Option<PartialSuccess>, Status>), End> {
-        let (intake, limits) = (&*self.endpoint.grpc, &self.endpoint.limits);
+        let endpoint = Arc::clone(&self.endpoint);
+        let (intake, limits) = (&*endpoint.grpc, &endpoint.limits);
         let signal = signal_of(head.first).filter(|_| !head.is_compressed);
         let signal = signal.ok_or(Unbuilt::Reset(Reset::NoFrame))?;
         let consumer = intake.route(signal).ok_or_else(|| {
@@ -105,6 +124,9 @@ impl Conversation {
         let _place = visit.note(intake.enter(limits).await)?;
         let read = intake.read_message(&mut self.messages, head, limits);
         let frame = visit.note(read.await)?;
+        if let Some(session) = session_of(frame.bytes()) {
+            self.speaks_of(Some(session));
+        }
         let otz_limits = self.limits.as_ref();
         let otz_limits = otz_limits.and_then(|limits| limits.to_str().ok());
         let (request, _) = intake.rebuild(&mut visit, frame, otz_limits, limits)?;

@@ -169,6 +169,11 @@ impl Sessions {
         }
     }
 
+    /// Lets a session go that its sender has given up.
+    pub(crate) fn forget(&self, session: u64) {
+        self.lock().0.remove(&session);
+    }
+
     /// How many wait for their next frame.
     pub(crate) fn waiting(&self) -> usize {
         self.lock().0.len()

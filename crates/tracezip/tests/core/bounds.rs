@@ -53,7 +53,7 @@ fn a_request_above_the_limit_travels_plain_and_a_frame_above_it_is_refused_befor
     assert_eq!(decompress_plain(&frame, TINY), Err(Error::TooLong));
     assert_eq!(decompress_plain(&frame, Limits::default()), Ok(request));
 
-    let mut bomb = vec![0x82];
+    let mut bomb = vec![0x83];
     varint::push(&mut bomb, 1 << 40);
     bomb.extend([0; 40]);
     assert_eq!(

@@ -53,9 +53,9 @@ fn recorded_traces_come_back_byte_for_byte_and_nearly_all_by_shapes() {
         spans += count(Signal::Traces, request);
     }
     assert_eq!(sender.digest(), receiver.digest());
-    assert!(bytes < 25 * spans, "{bytes} bytes for {spans} spans");
+    assert!(bytes < 24 * spans, "{bytes} bytes for {spans} spans");
     for held in [sender.held(), receiver.held()] {
-        assert!(held < 3 << 20, "{held} bytes are held");
+        assert!(held < 2 << 20, "{held} bytes are held");
     }
     assert!(
         by_shapes * 100 >= requests.len() * 99,

@@ -95,6 +95,34 @@ fn requests_come_back_without_paths_and_with_very_many() {
 }
 
 #[test]
+fn texts_that_differ_in_a_few_words_come_back() {
+    let texts = |turn: usize| {
+        let spans = (0..40).map(|index: usize| {
+            let number = turn * 31 + index * index;
+            let query = match index % 5 {
+                0 => format!("SELECT a FROM b{} WHERE c = {number}", number % 7),
+                1 => format!("{number} SELECT a {}\0b", index % 3),
+                2 => format!(
+                    "cart-{}/{number:08x}/{:016x}/é{index}",
+                    turn % 2,
+                    number * 7919
+                ),
+                3 => format!("0{number} 00000000000000000000{number}. {}", u64::MAX),
+                _ => "a1 b2 c3 d4 e5 f6 g7 h8 i9 ".repeat(index % 4),
+            };
+            opentelemetry_proto::tonic::trace::v1::Span {
+                attributes: vec![crate::requests::text("text", &query)],
+                ..Default::default()
+            }
+        });
+        request(vec![spans.collect()])
+    };
+    let requests: Vec<Vec<u8>> = (0..8).map(texts).collect();
+    check(TINY, Signal::Traces, &requests);
+    check(Limits::default(), Signal::Traces, &requests);
+}
+
+#[test]
 fn an_unset_value_and_an_absent_one_stay_what_they_are() {
     let span = |value| opentelemetry_proto::tonic::trace::v1::Span {
         attributes: vec![attribute("a", value)],

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -24,6 +25,8 @@ _SPANS_DEFAULT = 3
 _SPANS_MAX = 100
 _CANDIDATES_MAX = 5_000
 """Traces that one search looks at as a whole, the youngest ones: it must end, also where hardly any fulfils it."""
+_PATIENCE_S = 10.0
+"""After so long, a search that looks at whole traces answers with what it has found."""
 _TOGETHER = 100
 """Traces whose spans are read by one query."""
 _SECOND_NS = 1_000_000_000
@@ -75,6 +78,7 @@ async def _selected(queries: Queries, query: Query, wanted: Search, limit: int) 
     """
     selected: list[_Selected] = []
     inspected, asked = 0, limit
+    deadline = time.monotonic() + _PATIENCE_S
     while True:
         candidates = await queries.find(replace(wanted, limit=asked))
         for begin in range(inspected, len(candidates), _TOGETHER):
@@ -82,7 +86,7 @@ async def _selected(queries: Queries, query: Query, wanted: Search, limit: int) 
             found = await selected_spans(queries, query, [one.trace_id for one in together])
             selected += [(one, found[one.trace_id]) for one in together if found.get(one.trace_id)]
             inspected = begin + len(together)
-            if len(selected) >= limit:
+            if len(selected) >= limit or time.monotonic() > deadline:
                 return selected[:limit], inspected
         if len(candidates) < asked or asked >= _CANDIDATES_MAX:
             return selected, inspected

@@ -22,16 +22,22 @@ use crate::batch::Batch;
 use crate::component::{Ack, Consumer, Reason, Refusal};
 use crate::config::{StartError, StoreExporter as Settings};
 
+mod choice;
 mod directory;
 mod removed;
+mod replaced;
 mod upkeep;
 
 use directory::Directory;
 
 /// What one file takes together; more would cost memory and make the first of them wait longer.
-const TOGETHER_BYTES_MAX: usize = 32 << 20;
-/// Fresh files live for minutes until they are merged: they are compressed for speed.
+const TOGETHER_BYTES_MAX: usize = 64 << 20;
+/// Without `wait_for_result`, what may wait acknowledged; what comes above that is answered when its file is there.
+const EARLY_BYTES_MAX: usize = 64 << 20;
+/// Fresh files live for minutes until they are merged, or are whole at once: they are compressed for speed.
 const FRESH_LEVEL: i32 = 1;
+/// Merged files stay: they are compressed better.
+const MERGED_LEVEL: i32 = 6;
 /// The signals that have columns.
 const SIGNALS: [Signal; 3] = [Signal::Traces, Signal::Logs, Signal::Metrics];
 
@@ -116,7 +122,7 @@ impl Consumer for StoreExporter {
             drop(state);
             return ack; // the part refuses itself when it is dropped here
         }
-        if self.shared.answer_early {
+        if self.shared.answer_early && state.waiting_bytes < EARLY_BYTES_MAX {
             part.answer_early();
         }
         state.waiting_bytes += part.payload.len();

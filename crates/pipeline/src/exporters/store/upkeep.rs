@@ -5,24 +5,18 @@ use std::io::{self, BufWriter};
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use millrace_columns::{MergeError, merge_files};
 use millrace_wire::Signal;
 
+use super::choice::choose;
 use super::directory::{Directory, Entry};
-use super::{Context, SIGNALS, removed};
+use super::replaced::Replaced;
+use super::{Context, MERGED_LEVEL, SIGNALS, removed};
 
-/// A file of so many rows is merged no more: the more rows, the smaller each, and the longer a search for one trace.
-const WHOLE_ROWS: u64 = 131_072;
-/// What a merged file has at most, if none of its parts has more.
-const MERGED_ROWS_MAX: u64 = 262_144;
-/// So many small files are merged although they do not make a whole one together: each costs a search its time.
-const SMALL_FILES: usize = 16;
-/// Files that are read along at once; each has a buffer.
-const SOURCES_MAX: usize = 64;
-/// Merged files stay: they are compressed better than fresh ones.
-const MERGED_LEVEL: i32 = 6;
+/// After so long without new files, small ones are merged as well.
+const QUIET: Duration = Duration::from_secs(5);
 /// How often age is looked at where nothing comes.
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -47,6 +41,8 @@ pub(super) struct Handle(Arc<(Mutex<Told>, Condvar)>);
 
 #[derive(Default)]
 struct Told {
+    /// When files have come last.
+    came: Option<Instant>,
     to_look: bool,
     to_end: bool,
 }
@@ -59,11 +55,13 @@ impl Upkeep {
     ) -> io::Result<Self> {
         let handle = Handle(Arc::default());
         let of_thread = handle.clone();
+        let replaced = Replaced::new(&directory, limits.bytes, Instant::now())?;
         let keeper = Keeper {
             directory,
             context,
             limits,
             unreadable: HashSet::new(),
+            replaced,
         };
         let thread = std::thread::Builder::new()
             .name("millrace-upkeep".to_owned())
@@ -91,7 +89,8 @@ impl Upkeep {
 impl Handle {
     /// There may be something to do.
     pub(super) fn look(&self) {
-        self.tell(|told| told.to_look = true);
+        let now = Instant::now();
+        self.tell(|told| (told.to_look, told.came) = (true, Some(now)));
     }
 
     fn tell(&self, change: impl FnOnce(&mut Told)) {
@@ -107,17 +106,28 @@ impl Handle {
             .to_end
     }
 
-    /// Waits until there may be something to do; false when the thread should end.
-    fn wait(&self) -> bool {
+    /// Waits until there may be something to do, at most so long; false when the thread should end.
+    fn wait(&self, at_most: Duration) -> bool {
         let told = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = self
             .0
             .1
-            .wait_timeout_while(told, LOOK_INTERVAL, |told| !told.to_look && !told.to_end);
+            .wait_timeout_while(told, at_most, |told| !told.to_look && !told.to_end);
         let (mut told, _) = waited.unwrap_or_else(PoisonError::into_inner);
         told.to_look = false;
         !told.to_end
     }
+
+    /// When files have come last, if any have.
+    fn came(&self) -> Option<Instant> {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).came
+    }
+}
+
+/// How long it is quiet already, and how long it is until it is quiet enough.
+fn quiet(came: Instant, now: Instant) -> (bool, Duration) {
+    let left = QUIET.saturating_sub(now.saturating_duration_since(came));
+    (left.is_zero(), left)
 }
 
 struct Keeper {
@@ -126,35 +136,51 @@ struct Keeper {
     limits: Limits,
     /// Files that a merge could not read: they stay where they are, and are tried no more.
     unreadable: HashSet<PathBuf>,
+    replaced: Replaced,
 }
 
 impl Keeper {
     fn run(mut self, handle: &Handle) {
+        let began = Instant::now();
         for signal in SIGNALS {
             let resumed = self
-                .remove_replaced(signal)
+                .replaced
+                .take(&self.directory, signal, began)
                 .and_then(|()| removed::resume(&self.directory, signal));
             self.warn(resumed);
         }
         loop {
-            for signal in SIGNALS {
-                while !handle.is_to_end() {
-                    match self.merge_some(signal, handle) {
-                        Ok(true) => {}
-                        Ok(false) => break,
-                        Err(error) => {
-                            self.warn(Err(error));
-                            break;
-                        }
+            let now = Instant::now();
+            let (is_quiet, left) = quiet(handle.came().unwrap_or(began), now);
+            self.look(handle, is_quiet, now);
+            let at_most = if is_quiet {
+                LOOK_INTERVAL
+            } else {
+                left.min(LOOK_INTERVAL)
+            };
+            if !handle.wait(at_most) {
+                let removed = self.replaced.remove_all();
+                return self.warn(removed);
+            }
+        }
+    }
+
+    /// Does all that there is to do.
+    fn look(&mut self, handle: &Handle, is_quiet: bool, now: Instant) {
+        for signal in SIGNALS {
+            while !handle.is_to_end() {
+                match self.merge_some(signal, handle, is_quiet) {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(error) => {
+                        self.warn(Err(error));
+                        break;
                     }
                 }
             }
-            let retained = self.retain();
-            self.warn(retained);
-            if !handle.wait() {
-                return;
-            }
         }
+        let removed = self.retain().and_then(|()| self.replaced.remove_old(now));
+        self.warn(removed);
     }
 
     fn warn(&self, outcome: io::Result<()>) {
@@ -165,17 +191,10 @@ impl Keeper {
         }
     }
 
-    fn remove_replaced(&self, signal: Signal) -> io::Result<()> {
-        let replaced = self.directory.replaced(signal)?;
-        replaced
-            .iter()
-            .try_for_each(|entry| fs::remove_file(&entry.path))
-    }
-
     /// Merges one run of files, if there is one that should be.
-    fn merge_some(&mut self, signal: Signal, handle: &Handle) -> io::Result<bool> {
+    fn merge_some(&mut self, signal: Signal, handle: &Handle, is_quiet: bool) -> io::Result<bool> {
         let entries = self.directory.entries(signal)?;
-        let Some(run) = choose(&entries, &self.unreadable) else {
+        let Some(run) = choose(&entries, &self.unreadable, is_quiet) else {
             return Ok(false);
         };
         let (Some(first), Some(last)) = (run.first(), run.last()) else {
@@ -215,7 +234,8 @@ impl Keeper {
             let _ = fs::remove_file(&unfinished);
             return Err(error);
         }
-        self.remove_replaced(signal)?;
+        self.replaced
+            .take(&self.directory, signal, Instant::now())?;
         Ok(true)
     }
 
@@ -261,27 +281,19 @@ impl Keeper {
     }
 }
 
-/// The next files to merge: neighbours in the sequence that make a whole file, or many small ones.
-fn choose<'a>(entries: &'a [Entry], unreadable: &HashSet<PathBuf>) -> Option<&'a [Entry]> {
-    let is_small = |entry: &Entry| entry.rows < WHOLE_ROWS && !unreadable.contains(&entry.path);
-    for run in entries.split(|entry| !is_small(entry)) {
-        let mut rows = 0;
-        for (count, entry) in run.iter().enumerate() {
-            let is_full = rows + entry.rows > MERGED_ROWS_MAX || count == SOURCES_MAX;
-            if is_full && count > 1 {
-                return run.get(..count);
-            }
-            rows += entry.rows;
-        }
-        // The least files of the run, from the end: those before them have been merged already.
-        let tail = run
-            .iter()
-            .rev()
-            .take_while(|entry| entry.rows * (SMALL_FILES as u64) < MERGED_ROWS_MAX)
-            .count();
-        if tail >= SMALL_FILES {
-            return run.get(run.len() - tail..);
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_quiet_when_nothing_has_come_for_a_while_and_the_wait_ends_then() {
+        let came = Instant::now();
+        let second = Duration::from_secs(1);
+        assert_eq!(
+            quiet(came, came + second),
+            (false, QUIET.saturating_sub(second))
+        );
+        assert_eq!(quiet(came, came + QUIET), (true, Duration::ZERO));
+        assert_eq!(quiet(came + second, came), (false, QUIET));
     }
-    None
 }
