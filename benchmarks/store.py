@@ -23,6 +23,7 @@ SPANS = 2_000_000
 QUICK_SPANS = 100_000
 MADE_SPANS = 20_000
 
+
 def run(
     *,
     quick: bool,
