@@ -37,8 +37,9 @@ ENCODE_NS, DECODE_NS, STATE_BYTES, EXCESS_BYTES = 1_000, 500, 2 << 20, 64
 LINKS = """
 One gateway reads requests from files and sends them to another, which counts and forgets them: each a process on a CPU
 of its own, with every setting at its default (ten requests in flight; what waits travels together). Rates and CPU time
-begin when both are warm. Bytes are those of the TCP connections towards the receiver, frames and headers of HTTP
-included, counted in a run of their own, in which the receiver also writes what arrives, and that is compared.
+begin when both are warm. Bytes are those of the TCP connections towards the receiver, frames, headers of HTTP and the
+beginnings of sessions included, counted in a run of their own; in it the receiver also writes what arrives, which is
+compared, byte for byte, with what was sent.
 """
 
 
