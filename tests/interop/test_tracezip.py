@@ -56,7 +56,7 @@ def test_the_coding_is_offered_to_our_own_exporters_and_to_nobody_else(receiver:
 
 
 def test_a_frame_of_a_session_that_nobody_began_is_answered_with_a_reset(endpoint: Sink) -> None:
-    frame = bytes([0x82, 5]) + bytes(16) + bytes([7]) + bytes(4)
+    frame = bytes([0x83, 5]) + bytes(16) + bytes([7]) + bytes(4)
     with Gateway(configuration({"otlphttp": to_http(endpoint.http_url)})) as gateway:
         answer = post(gateway, frame, **{"content-encoding": "otz1"})
         assert (answer.status_code, answer.headers["otz-reset"]) == (409, "unknown-session")
