@@ -3,6 +3,7 @@
 import contextlib
 import contextvars
 import gc
+import sys
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from opentelemetry import trace
 
 from millrace.sdk.trace import sampling
+from tests.sdk.programs import run_program
 from tests.sdk.traces import recorded, spans_of
 
 MORE_THAN_IS_KEPT = 600
@@ -268,3 +270,23 @@ def test_spans_that_start_while_another_goes_are_spans_like_any() -> None:
     sent = spans_of(buffer)
     assert len(sent) == 3 * (MORE_THAN_IS_KEPT + 1)
     assert all(_attributes(span)["key"].int_value == 1 for span in sent)
+
+
+GONE = """
+import gc, sys
+from millrace.sdk.trace import TracerProvider, sampling
+name = " ".join(["a", "name"])
+kept = [name] * 10
+for sampler in (sampling.ALWAYS_ON, sampling.ALWAYS_OFF):
+    tracer = TracerProvider(sampler=sampler).get_tracer("tests")
+    tracer.start_span(name).end()
+    with tracer.start_as_current_span(name): pass
+before = sys.getrefcount(name), sys.getrefcount(tracer)
+gc.get_objects()
+assert (sys.getrefcount(name), sys.getrefcount(tracer)) == before
+"""
+
+
+def test_whoever_lists_all_objects_as_gevent_does_meets_no_span_that_has_gone() -> None:
+    run = run_program(sys.executable, "-c", GONE)
+    assert (run.returncode, run.stderr) == (0, "")

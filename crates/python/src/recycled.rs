@@ -20,7 +20,8 @@ const BLOCKS_MAX: usize = 256;
 
 /// A class whose objects come and go with every operation.
 ///
-/// It has no subclasses, and its objects are not known to the garbage collector.
+/// It has no subclasses, and the garbage collector knows none of its objects: it would know their memory as well while there is
+/// no object in it, and whoever lists what it knows (`gc.get_objects`, as gevent does when it patches) would end it once more.
 pub(crate) trait Recycled: PyClass<Frozen = True> + Send + Sync {
     /// Where memory for objects of this class is kept.
     fn blocks() -> &'static Blocks;
@@ -113,6 +114,9 @@ where
     PyClassInitializer<T>: From<T>,
 {
     let object = Bound::new(py, content)?;
+    // SAFETY: it is a new object of a class that `PyO3` made, whose objects are all known to the collector until then. It has
+    // nothing to find in them but their class, as these classes do not say what they refer to.
+    unsafe { ffi::PyObject_GC_UnTrack(object.as_ptr().cast()) };
     let offset = ptr::from_ref(object.get()).addr() - object.as_ptr().addr();
     if T::blocks().0.hold(py).class.is_none() {
         T::prepare(&py.get_type::<T>(), offset)?;
