@@ -24,7 +24,7 @@ serve: $(DONE)/native $(DONE)/viewer ## show the demo's store on http://127.0.0.
 
 test: $(DONE)/native $(DONE)/viewer $(DONE)/test ## build and run every test
 	cargo test --workspace --exclude millrace-python
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist worksteal
 
 upstream: $(DONE)/native $(DONE)/upstream ## run upstream's own tests over our SDK, and write docs/upstream-tests.md
 	$(BIN)/python scripts/upstream_tests.py
@@ -53,7 +53,7 @@ build: $(DONE)/native $(DONE)/viewer ## build the extension and the page, and in
 
 wheel: $(DONE)/build $(DONE)/viewer ## build the wheel into dist
 	@test -f python/millrace/api/static/index.html # a wheel without the page is none to give away
-	$(BIN)/maturin build --release --out dist
+	VIRTUAL_ENV=$(CURDIR)/.venv $(BIN)/maturin build --release --interpreter $(BIN)/python --out dist
 
 bench: $(DONE)/native $(DONE)/viewer $(DONE)/bench ## measure, beside the peers, and render the tables
 	$(BIN)/python -m benchmarks

@@ -42,10 +42,11 @@ RATES: dict[str, tuple[Load, Way]] = {
 }
 """Open loop at a fixed rate."""
 
-LATENCIES: dict[str, tuple[Load, Way]] = {
-    "latency-end-to-end": (HTTP, Way()),
-    "latency-queue": (HTTP, Way(acknowledge="queue")),
-}
+LATENCIES: dict[str, Way] = {"latency-end-to-end": Way(), "latency-queue": Way(acknowledge="queue")}
+"""Open loop over HTTP, at half of what the same gateway forwards at most."""
+
+FLOOR = "latency-floor"
+"""The load of millrace's latency, straight into a sink on the gateway's CPU: below this nothing can be."""
 LATENCY_BASE = "http-none-800"
 """Open loop at half of what the same gateway forwards at most there."""
 
@@ -144,37 +145,52 @@ class Suite:
         return statistics.median(rates) if rates else 0.0
 
     def latencies(self) -> None:
-        """Measure latency at half of each gateway's own saturation."""
-        for name, (load, way) in LATENCIES.items():
-            for gateway in self.gateways if self.wants(name) else ():
-                rate = self.saturation(LATENCY_BASE, gateway) / 2
-                if rate:
-                    self.measure(Scenario(name, replace(load, spans_per_second=rate), way), [gateway])
+        """Measure latency at half of each gateway's own saturation, beside the sink alone."""
+        for gateway in self.gateways if self.wants(*LATENCIES) else ():
+            rate = self.saturation(LATENCY_BASE, gateway) / 2
+            for run in range(self.runs if rate else 0):
+                load = replace(HTTP, spans_per_second=rate, duration_s=self.seconds)
+                if gateway is self.gateways[0]:
+                    self.floor(load, run)
+                for name in filter(self.wants, LATENCIES):
+                    self.trial(Scenario(name, load, LATENCIES[name]), gateway, run)
+
+    def floor(self, load: Load, run: int) -> None:
+        """Measure the same load with nothing between the sender and the sink: what the machine itself takes."""
+        trial = {"scenario": FLOOR, "gateway": "none", "run": run, "offered_spans_per_s": load.spans_per_second}
+        self.keep(trial | self.rig.floor(load))
 
     def beyond_saturation(self, millrace: Gateway) -> None:
-        """Offer all rates from nothing to twice saturation, and take the sink away, within a small budget."""
+        """Offer all rates from nothing to twice saturation, and take the sink away, within a small budget.
+
+        Each run finds out anew what saturation is, so that a machine that changes its speed changes both.
+        """
         way = Way(budget_mib=BUDGET_MIB)
         for run in range(self.runs if self.wants(IDLE) else 0):
             idle = {"scenario": IDLE, "gateway": millrace.name, "run": run, "offered_spans_per_s": 0.0}
             self.keep(idle | self.rig.idle(millrace, way, self.seconds))
-        offered = {f"offered-{share}": share for share in OFFERED}
-        if not self.wants(BUDGET_SATURATION, *offered, *FAILING):
+        if not self.wants(BUDGET_SATURATION, *(f"offered-{share}" for share in OFFERED), *FAILING):
             return
-        self.measure(Scenario(BUDGET_SATURATION, CROWD, way), [millrace])
-        most = self.saturation(BUDGET_SATURATION, millrace)
-        for name, share in offered.items():
-            if self.wants(name):
-                self.measure(Scenario(name, replace(CROWD, spans_per_second=most * share), way), [millrace])
-        load = replace(CROWD, spans_per_second=most / 2)
+        for run in range(self.runs):
+            self.trial(Scenario(BUDGET_SATURATION, replace(CROWD, duration_s=self.seconds), way), millrace, run)
+            most = self.trials[-1].get("spans_per_s")
+            for scenario in self._beyond(most, way) if most else ():
+                if self.wants(scenario.name):
+                    self.trial(scenario, millrace, run)
+
+    def _beyond(self, most: float, way: Way) -> Iterable[Scenario]:
+        """Yield what can be asked of a gateway that forwards so many spans a second at most."""
         slow, stopped, refuses = FAILING
         failing: dict[str, dict[str, object]] = {
             slow: {"items_per_second": most / SLOW},
             stopped: {"hang": "before_reading"},
             refuses: {"refuse": {"status": 503}},
         }
+        crowd = replace(CROWD, duration_s=self.seconds)
+        for share in OFFERED:
+            yield Scenario(f"offered-{share}", replace(crowd, spans_per_second=most * share), way)
         for name, behaviour in failing.items():
-            if self.wants(name):
-                self.measure(Scenario(name, load, way, behaviour), [millrace])
+            yield Scenario(name, replace(crowd, spans_per_second=most / 2), way, behaviour)
 
 
 def run(

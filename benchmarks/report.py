@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import statistics
 from typing import TYPE_CHECKING, Any
 
 from benchmarks import bars, plots, recorder_report, store_report, tracezip_report, viewer_report
 from benchmarks.figures import NetworkResults
 from benchmarks.markdown import bar_table, machine_line, show, table
-from benchmarks.network_io import LATENCIES, RATE_SPANS_PER_S, SATURATION
+from benchmarks.network_io import FLOOR, LATENCIES, RATE_SPANS_PER_S, SATURATION
 from benchmarks.noise import QUIET_SHARE, QUIET_SHARE_OF_TAILS, disturbance
 
 if TYPE_CHECKING:
@@ -32,7 +33,8 @@ At saturation, requests are sent as soon as earlier ones are answered. Everywher
 and latency counts from the time at which a request was due, so that a stall counts for all requests that had to wait
 because of it. *Acknowledged end to end* means that the sink has the spans before the sender's request is answered:
 millrace with `wait_for_result`, the Collector without a sending queue. Rotel can only acknowledge what its batch has
-taken.
+taken. The *floor* of a latency is the same load sent straight to a sink on the gateway's CPU, with no gateway between:
+what the machine, its kernel and its host take from anybody.
 """
 
 TITLES = {
@@ -99,6 +101,12 @@ def _caveats(results: NetworkResults) -> list[str]:
             f"{len(results.trials)} runs, {worst:.0%} in the worst: rates and latencies of those are too bad, the "
             "figures per CPU second less so."
         )
+    floor = results.spread(FLOOR, "none", "latency_ms.p99")
+    if floor:
+        said.append(
+            "- With no gateway at all, the load that millrace gets for its latencies is answered within "
+            f"{show(floor, '{:.2f}')} ms at the 99th percentile here."
+        )
     tails = [trial for trial in results.trials if trial["scenario"] in LATENCIES and "error" not in trial]
     waiting = [trial for trial in tails if disturbance(trial) >= QUIET_SHARE_OF_TAILS]
     if waiting:
@@ -159,7 +167,9 @@ def _beyond(results: NetworkResults) -> list[str]:
     rows = []
     for name in names:
         runs = results.of(name, "millrace")
-        offered, forwarded = (runs[0].get(key) or 0.0 for key in ("offered_spans_per_s", "spans_per_s"))
+        offered, forwarded = (
+            statistics.median(run.get(key) or 0.0 for run in runs) for key in ("offered_spans_per_s", "spans_per_s")
+        )
         counted = [
             sum(sum(run.get(key, {}).values()) for run in runs) for key in ("refused_requests", "failed_requests")
         ]

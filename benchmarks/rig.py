@@ -137,6 +137,19 @@ class Rig:
             figures["survived"] = running.process.is_running()
             return figures
 
+    def floor(self, load: Load) -> dict[str, Any]:
+        """Send to a sink on the gateway's CPU, with no gateway between, and return how long the answers took."""
+        with Worker(self.gateway_cpus) as sink:
+            port = sink.start_sink({"http": "127.0.0.1:0"})["http"][1]
+            endpoint = f"http://127.0.0.1:{port}"
+            self._sender.run(load.warm_up().options(endpoint))
+            sent = self._sender.run(load.options(endpoint))
+        return {
+            "spans_per_s": sent["accepted_items"] / max(sent["elapsed_s"], 1e-9),
+            "latency_ms": sent["latency_ms"],
+            "lag_ms": sent["lag_ms"],
+        }
+
     def idle(self, gateway: Gateway, way: Way, duration_s: float) -> dict[str, Any]:
         """Start the gateway, send it nothing, and return what it uses."""
         with gateway.start(self.route(Load(), way), self.gateway_cpus, self._folder) as running:

@@ -1,6 +1,7 @@
 """The wheel, installed into an empty environment: what it brings with it, and that it works there."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -15,16 +16,19 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(600)  # Rust may have to be compiled first
 
 
-def output_of(*command: str | Path) -> str:
+def output_of(*command: str | Path, **variables: str) -> str:
     """Run a command and return what it printed."""
-    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    environment = os.environ | variables
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, env=environment).stdout
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel as `make wheel` builds it; Rust is compiled already, so this packs."""
     folder = tmp_path_factory.mktemp("dist")
-    output_of(sys.executable, "-m", "maturin", "build", "--release", "--quiet", "--out", folder)
+    # This interpreter, in this environment: another would have Rust compiled anew for it.
+    options = ["--release", "--interpreter", sys.executable, "--quiet", "--out", folder]
+    output_of(sys.executable, "-m", "maturin", "build", *options, VIRTUAL_ENV=sys.prefix)
     (built,) = folder.glob("*.whl")
     return built
 
