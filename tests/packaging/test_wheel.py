@@ -27,7 +27,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel as `make wheel` builds it; Rust is compiled already, so this packs."""
     folder = tmp_path_factory.mktemp("dist")
     # This interpreter, in this environment: another would have Rust compiled anew for it.
-    options = ["--release", "--interpreter", sys.executable, "--quiet", "--out", folder]
+    options: list[str | Path] = ["--release", "--interpreter", sys.executable, "--quiet", "--out", folder]
     output_of(sys.executable, "-m", "maturin", "build", *options, VIRTUAL_ENV=sys.prefix)
     (built,) = folder.glob("*.whl")
     return built
