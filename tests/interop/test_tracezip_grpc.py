@@ -13,13 +13,14 @@ from millrace import _native
 from millrace.gateway import Gateway
 from tests.conformance import doors
 from tests.conformance.gateways import address, configuration, to_grpc, url, wait_until
-from tests.conformance.http2 import Http2Connection, frame, grpc_headers
+from tests.conformance.http2 import Http2Answer, Http2Connection, frame, grpc_headers
 from tests.conformance.messages import GRPC_PATHS, RESPONSES, invalid, request
 from tests.conformance.sink import Sink
 
 EXCHANGE = "/millrace.tracezip.v1.Sessions/Exchange"
 AGENT = "OTel-OTLP-Exporter-millrace/0"
 LIMITS = "16777216,4096,1048576,1024,512,8388608,4096,16384,16,65536"
+"""What the service of a test has room for: not less than our exporter."""
 LOST_AT = 4
 """The frame at which the service of a test has forgotten its session."""
 STOP_S_MAX = 5
@@ -44,14 +45,18 @@ def exchange(gateway: Gateway, frames: Iterable[bytes]) -> Any:  # noqa: ANN401 
     """Call the service as any gRPC client can."""
     channel = grpc.insecure_channel("{}:{}".format(*address(gateway, "grpc")))
     call = channel.stream_stream(EXCHANGE, request_serializer=_raw, response_deserializer=_raw)
-    return call(iter(frames), metadata=(("otz-limits", LIMITS),), timeout=20)
+    offered = unary(gateway, AGENT).headers["otz-limits"]
+    return call(iter(frames), metadata=(("otz-limits", offered),), timeout=20)
+
+
+def unary(gateway: Gateway, agent: str) -> Http2Answer:
+    """Send a request as OTLP has it, by a program of this name."""
+    with Http2Connection(address(gateway, "grpc")) as connection:
+        return connection.exchange([*grpc_headers("traces"), ("user-agent", agent)], frame(b""))
 
 
 def test_the_service_is_told_of_to_our_own_exporters_and_to_nobody_else(receiver: Gateway) -> None:
-    message = frame(bodies(1)[0])
-    with Http2Connection(address(receiver, "grpc")) as connection:
-        ours = connection.exchange([*grpc_headers("traces"), ("user-agent", AGENT)], message)
-        theirs = connection.exchange([*grpc_headers("traces"), ("user-agent", "grpc-python/1.70")], message)
+    ours, theirs = unary(receiver, AGENT), unary(receiver, "grpc-python/1.70")
     assert (ours.grpc_status, ours.headers["otz-limits"].count(",")) == (0, 9)
     assert theirs.grpc_status == 0
     assert not [name for name in theirs.headers if name.startswith("otz")]
