@@ -37,9 +37,7 @@ const LOST_FRAMES_MAX: u32 = 16;
 /// Frames that they rest then.
 const REST_FRAMES: u64 = 4096;
 
-/// Shapes that are tried before others, of those that came after the message before.
-const LIKELY_SHAPES: usize = 1;
-/// ... and of those that have the same sketch.
+/// Shapes that are tried after the likeliest: the last ones of messages with the same sketch.
 const SKETCHED_SHAPES: usize = 4;
 /// Sketches of messages that are told apart.
 const SKETCHES: usize = 1 << 10;
@@ -315,8 +313,8 @@ impl Sender {
         before: Before,
         parsed: &mut Parsed<'a>,
     ) -> Option<usize> {
-        let likely = self.tables.likely(before).take(LIKELY_SHAPES);
-        if let Some(number) = first_of(likely, &self.tables, kind, bytes, parsed) {
+        let likely = self.tables.likely(before);
+        if let Some(number) = likely.filter(|shape| self.tables.has(parsed, *shape, kind, bytes)) {
             return self
                 .tables
                 .code_shape(&mut self.writer, before, Some(number))?;

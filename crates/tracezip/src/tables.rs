@@ -76,18 +76,14 @@ impl Tables {
         }
     }
 
-    /// The shapes that may come, the likeliest about first.
-    pub(crate) fn likely(&self, before: Before) -> impl Iterator<Item = usize> {
+    /// The shape that most likely comes.
+    pub(crate) fn likely(&self, before: Before) -> Option<usize> {
         let model = match before {
-            Before::Nothing => Some(&self.root),
-            Before::Parent(shape, place) => self
-                .shapes
-                .get(shape)
-                .and_then(|shape| shape.places.get(place))
-                .map(|place| &place.first),
-            Before::Sibling(shape) => self.shapes.get(shape).map(|shape| &shape.next),
+            Before::Nothing => &self.root,
+            Before::Parent(shape, place) => &self.shapes.get(shape)?.places.get(place)?.first,
+            Before::Sibling(shape) => &self.shapes.get(shape)?.next,
         };
-        model.into_iter().flat_map(Model::likely).map(usize::from)
+        model.likeliest().map(usize::from)
     }
 
     /// Whether a message has a shape; it is taken apart then.
