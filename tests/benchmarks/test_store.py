@@ -69,6 +69,7 @@ SCALE = KEPT["generated"] | {  # type: ignore[operator] # a dictionary
     "trace_ms": [2.0],
     "bytes": 3_000_000_000,
     "start_ms": [900.0, 1_600.0],
+    "start_bytes": 10_000_000_000,
     "large_trace_ms": [400.0],
     "large_spans": 100_000,
     "serve_memory": {"peak_mib": 300.0},
@@ -96,6 +97,23 @@ def test_the_bars_of_searches_are_those_among_a_day_where_there_is_one() -> None
     verdicts = [bar.met for bar in bars(KEPT | {"scale": SCALE})]
 
     assert verdicts == [False, False, True, False, True, True, True, True, True, False, False, True]
+
+
+LOAD = {
+    "spans": 60_000_000,
+    "kept": 60_000_000,
+    "seconds": 600.0,
+    "cpu_share": 0.5,
+    "memory": {"average_mib": 300.0, "peak_mib": 390.0},
+    "resident_mib": [50.0, 300.0, 310.0, 320.0, 390.0],
+    "page_ms": {"/api/v1/map": 7.0},
+}
+
+
+def test_memory_that_grows_while_telemetry_comes_is_missed_although_the_peak_is_met() -> None:
+    memory, growth = list(bars(KEPT | {"load": LOAD}))[-2:]
+
+    assert (memory.met, growth.met, growth.measured) == (True, False, "1.30 x")
 
 
 def test_the_page_shows_every_figure() -> None:
