@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 from benchmarks.bars import Bar
 from benchmarks.markdown import bar_table, machine_line, table
+from benchmarks.plots import axes_of, save
 from benchmarks.store import median, percentile
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from matplotlib.figure import Figure
+
+MEMORY_MIB = 400
 
 METHOD = """
 Spans in the shape of the OpenTelemetry demo (20 services in 55 pods, 85 operations, 8 to 10 attributes, new random
@@ -105,8 +111,19 @@ def _scale_rows(scale: Mapping[str, Any]) -> list[list[str]]:
     ]
 
 
-def part(kept: Mapping[str, Any]) -> list[str]:
-    """Return the paragraphs."""
+def _memory(load: Mapping[str, Any]) -> Figure:
+    figure, axes = axes_of(f"Resident memory of `millrace serve` at {_rate(load):,.0f} spans/s (MiB)", 2.6)
+    resident = load["resident_mib"]
+    axes.plot([second / 60 for second in range(1, len(resident) + 1)], resident, color="#1b6ca8", linewidth=0.8)
+    axes.axhline(MEMORY_MIB, color="#999", linewidth=0.8)
+    axes.set_xlabel("minutes")
+    axes.set_ylim(bottom=0)
+    axes.grid(axis="y", alpha=0.3)
+    return figure
+
+
+def part(kept: Mapping[str, Any], folder: Path) -> list[str]:
+    """Return the paragraphs, and write the plot that they show into a folder of `benchmarks/` there."""
     made = kept["generated"]
     rows = [
         ["spans", f"{made['spans']:,}"],
@@ -134,6 +151,9 @@ def part(kept: Mapping[str, Any]) -> list[str]:
         for found in kept["recorded"]
     ]
     parts = ["## Store\n", machine_line(kept), METHOD, "### Bars of the store\n", bar_table(bars(kept))]
+    if kept.get("load"):
+        save(_memory(kept["load"]), folder / "benchmarks" / "store-memory.svg")
+        parts.append("![Memory of `millrace serve` at a steady rate](benchmarks/store-memory.svg)\n")
     parts += ["### Generated traces\n", table(["", ""], rows)]
     head = ["recorded traffic", "items", "bytes as OTLP", "as requests in zstd-3", "on disk"]
     return [*parts, "### Recorded traffic\n", table(head, recorded)] if recorded else parts

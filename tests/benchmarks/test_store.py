@@ -1,5 +1,7 @@
 """The benchmark of the store sends what it says, and its bars say what was measured."""
 
+from pathlib import Path
+
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from benchmarks.store_report import bars, part
@@ -116,8 +118,10 @@ def test_memory_that_grows_while_telemetry_comes_is_missed_although_the_peak_is_
     assert (memory.met, growth.met, growth.measured) == (True, False, "1.30 x")
 
 
-def test_the_page_shows_every_figure() -> None:
-    page = "\n".join(part(KEPT))
+def test_the_page_shows_every_figure(tmp_path: Path) -> None:
+    (tmp_path / "benchmarks").mkdir()
+    page = "\n".join(part(KEPT | {"load": LOAD}, tmp_path))
 
-    for shown in ("36.0", "0.50 x", "5.00", "60.0", "4,000"):
+    for shown in ("36.0", "0.50 x", "5.00", "60.0", "4,000", "60,000,000", "50%", "/api/v1/map"):
         assert shown in page
+    assert (tmp_path / "benchmarks" / "store-memory.svg").read_text(encoding="utf-8").startswith("<?xml")
