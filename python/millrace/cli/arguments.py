@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from millrace.cli.codes import USAGE
 
-__all__ = ["Parser", "add_color", "add_json", "add_set", "count_of", "duration_s", "header", "size_mib"]
+__all__ = ["Parser", "add_color", "add_header", "add_json", "add_set", "count_of", "duration_s", "size_mib"]
 
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ms|us|s|m|h|d)")
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
@@ -90,6 +90,19 @@ def add_json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for programs instead of text for people")
 
 
+def add_header(parser: Parser, *spelled_also: str) -> None:
+    """Add `--header`, under other spellings too."""
+    parser.add_argument(
+        "--header",
+        *spelled_also,
+        action="append",
+        type=_header,
+        default=[],
+        metavar="NAME=VALUE",
+        help="add a header; may be given several times",
+    )
+
+
 def duration_s(text: str) -> float:
     """Read a duration such as `10s` or `1m30s`; a bare number is in seconds."""
     units = _DURATION.findall(text)
@@ -122,7 +135,7 @@ def count_of(text: str) -> int:
     return int(digits) * factor
 
 
-def header(text: str) -> tuple[str, str]:
+def _header(text: str) -> tuple[str, str]:
     """Read a header, `name=value`; telemetrygen's quotes around the value are taken off."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():
