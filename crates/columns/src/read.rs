@@ -30,6 +30,8 @@ const BATCH_ROWS: usize = 1_024;
 const REQUEST_BYTES: usize = 4 << 20;
 /// Rows of which only the numbers of their trace ids are read at once: a row group, as a rule.
 const GROUP_BATCH_ROWS: usize = 262_144;
+/// Rows of which a few columns are read at once.
+const COLUMN_BATCH_ROWS: usize = 65_536;
 const TRACE_ID: &str = "trace_id";
 
 /// What the name of a file ends in that a merged one has replaced. For a while it is kept so, for those who look for it.
@@ -82,6 +84,41 @@ impl FileReader {
         Ok(self.builder()?.with_batch_size(BATCH_ROWS).build()?)
     }
 
+    /// The same, with texts of these columns as numbers of a dictionary.
+    fn builder_with(
+        &self,
+        dictionaries: &[&str],
+    ) -> Result<ParquetRecordBatchReaderBuilder<File>, Error> {
+        let as_numbers = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let fields = self.metadata.schema().fields().iter().map(|field| {
+            if dictionaries.contains(&field.name().as_str()) {
+                Arc::new(field.as_ref().clone().with_data_type(as_numbers.clone()))
+            } else {
+                Arc::clone(field)
+            }
+        });
+        let hinted = Schema::new(fields.collect::<Vec<_>>());
+        let options = ArrowReaderOptions::new().with_schema(Arc::new(hinted));
+        let metadata = ArrowReaderMetadata::try_new(Arc::clone(self.metadata.metadata()), options)?;
+        let file = self.file.try_clone()?;
+        Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(
+            file, metadata,
+        ))
+    }
+
+    /// Some columns of all rows, some of them as dictionaries.
+    pub(crate) fn batches_of(
+        &self,
+        columns: &[&str],
+        dictionaries: &[&str],
+    ) -> Result<ParquetRecordBatchReader, Error> {
+        Ok(self
+            .builder_with(dictionaries)?
+            .with_projection(self.mask(columns))
+            .with_batch_size(COLUMN_BATCH_ROWS)
+            .build()?)
+    }
+
     fn mask(&self, names: &[&str]) -> ProjectionMask {
         let schema = self.metadata.parquet_schema();
         ProjectionMask::columns(schema, names.iter().copied())
@@ -106,24 +143,12 @@ impl FileReader {
     ///
     /// The column is read as a dictionary: the id is compared with the ids of a row group, and its number with the rows.
     fn rows_with(&self, id: &str, groups: &[usize]) -> Result<Option<RowSelection>, Error> {
-        let schema = self.metadata.schema();
-        let as_numbers = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-        let fields = schema.fields().iter().map(|field| {
-            if field.name() == TRACE_ID {
-                Arc::new(field.as_ref().clone().with_data_type(as_numbers.clone()))
-            } else {
-                Arc::clone(field)
-            }
-        });
-        let hinted = Schema::new(fields.collect::<Vec<_>>());
-        let options = ArrowReaderOptions::new().with_schema(Arc::new(hinted));
-        let metadata = ArrowReaderMetadata::try_new(Arc::clone(self.metadata.metadata()), options)?;
-        let ids =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.try_clone()?, metadata)
-                .with_row_groups(groups.to_vec())
-                .with_projection(self.mask(&[TRACE_ID]))
-                .with_batch_size(GROUP_BATCH_ROWS)
-                .build()?;
+        let ids = self
+            .builder_with(&[TRACE_ID])?
+            .with_row_groups(groups.to_vec())
+            .with_projection(self.mask(&[TRACE_ID]))
+            .with_batch_size(GROUP_BATCH_ROWS)
+            .build()?;
         let (mut found, mut before) = (Vec::new(), 0);
         for batch in ids {
             let batch = batch?;
