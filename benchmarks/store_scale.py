@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import sys
+import tempfile
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
-from benchmarks import machine
-from benchmarks.measured import Measured, free_port
 from benchmarks.store_gateway import Gateway
 from benchmarks.store_queries import queries
+from benchmarks.store_serve import Server, cold_starts
 from benchmarks.store_traffic import SECOND, START, Traffic
 from millrace.store import Store
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 MADE_SPANS = 20_000
 DAY_S = 86_400
 LARGE_SPANS = 100_000
-STARTS = 5
 OPENED = 5
 LARGE_ID = "5a" * 16
 
@@ -33,6 +29,8 @@ def measure(folder: Path, spans: int) -> dict[str, Any]:
     kept = json.loads((folder / "spans.json").read_text(encoding="utf-8"))
     store = Store(folder / "store", memory_limit="256MiB")
     stats = store.stats()
+    with tempfile.TemporaryDirectory(prefix="large-", dir=folder) as large:
+        started = cold_starts(folder / "store", Path(large) / "store")
     return {
         "spans": stats["signals"]["traces"]["rows"],
         "files": stats["files"],
@@ -40,6 +38,7 @@ def measure(folder: Path, spans: int) -> dict[str, Any]:
         **kept,
         **queries(store),
         **_served(folder / "store"),
+        **started,
     }
 
 
@@ -61,34 +60,7 @@ def _write(folder: Path, spans: int) -> None:
 
 
 def _served(folder: Path) -> dict[str, Any]:
-    """Start `millrace serve` over it some times; ask the last one for the large trace."""
-    starts: list[float] = []
-    opened: list[float] = []
-    memory: dict[str, float] = {}
-    for number in range(STARTS):
-        grpc, otlp, page = free_port(), free_port(), free_port()
-        addresses = (("--grpc", grpc), ("--http", otlp), ("--ui", page))
-        places = [part for name, port in addresses for part in (name, f"127.0.0.1:{port}")]
-        command = [sys.executable, "-m", "millrace", "serve", "--data", str(folder), *places]
-        began = time.monotonic()
-        with Measured(command, set().union(*machine.cpus())) as process:
-            process.wait_until_listening(page)
-            _get(page, "/api/v1/status")
-            starts.append(1_000 * (time.monotonic() - began))
-            if number == STARTS - 1:
-                opened = [_get(page, f"/api/v1/traces/{LARGE_ID}") for _ in range(OPENED)]
-                memory = process.memory()
-    return {"start_ms": starts, "large_trace_ms": opened, "serve_memory": memory}
-
-
-def _get(port: int, path: str) -> float:
-    """Ask for a path; return the milliseconds until all of the answer was there."""
-    began = time.monotonic()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    connection.request("GET", path)
-    answer = connection.getresponse()
-    answer.read()
-    connection.close()
-    if answer.status != http.client.OK:
-        raise RuntimeError(f"{path} was answered with {answer.status}")
-    return 1_000 * (time.monotonic() - began)
+    """Start `millrace serve` over it, and ask it for the large trace."""
+    with Server(folder) as server:
+        opened = [server.get(f"/api/v1/traces/{LARGE_ID}") for _ in range(OPENED)]
+        return {"large_trace_ms": opened, "serve_memory": server.process.memory()}
