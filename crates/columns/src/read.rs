@@ -21,11 +21,14 @@ use parquet::file::metadata::PageIndexPolicy;
 
 use crate::decode::{Decoder, Named as _, bytes_of, text_of};
 use crate::error::Error;
+use crate::profiles::read_profiles;
 use crate::request::RequestBuilder;
 use crate::tables::{Tables, describe_metric, describe_resource, describe_scope};
 
 /// Rows that are decoded at once.
 const BATCH_ROWS: usize = 1_024;
+/// The same of profiles, whose rows are whole requests.
+const PROFILE_BATCH_ROWS: usize = 16;
 /// A request read from a file is about this long.
 const REQUEST_BYTES: usize = 4 << 20;
 /// Rows of which only the numbers of their trace ids are read at once: a row group, as a rule.
@@ -81,7 +84,11 @@ impl FileReader {
 
     /// The rows, batch by batch, in the order of the file.
     pub(crate) fn batches(&self) -> Result<ParquetRecordBatchReader, Error> {
-        Ok(self.builder()?.with_batch_size(BATCH_ROWS).build()?)
+        let rows = match self.signal {
+            Signal::Profiles => PROFILE_BATCH_ROWS,
+            _ => BATCH_ROWS,
+        };
+        Ok(self.builder()?.with_batch_size(rows).build()?)
     }
 
     /// The same, with texts of these columns as numbers of a dictionary.
@@ -213,8 +220,11 @@ impl FileReader {
         Ok(())
     }
 
-    /// Gives all items of the file as requests of some megabytes.
+    /// Gives all items of the file as requests of some megabytes; of profiles each request as it came.
     pub fn read_requests(&self, mut take: impl FnMut(Vec<u8>)) -> Result<(), Error> {
+        if self.signal == Signal::Profiles {
+            return read_profiles(self, take);
+        }
         let mut tables = Tables::default();
         let mut known = SharedRows::default();
         let mut request = RequestBuilder::default();

@@ -88,7 +88,7 @@ fn rows(
     })
 }
 
-/// Counts what services did in the spans of a file that begin from `start` on and before `end`; callers are looked for in the files
+/// Counts what services did in the spans of a file that begin from `first` to `last`; callers are looked for in the files
 /// around it, too.
 ///
 /// Returns what `Activity` takes, and whether the files around it could matter.
@@ -96,14 +96,14 @@ fn rows(
 pub(crate) fn count_activity<'py>(
     py: Python<'py>,
     path: PathBuf,
-    start: u64,
-    end: u64,
+    first: u64,
+    last: u64,
     around: Vec<PathBuf>,
 ) -> PyResult<(Bound<'py, PyBytes>, bool)> {
     let (bytes, is_open) = door::leave(py, || {
         let mut activity = columns::Activity::new();
         let is_open = activity
-            .count(&path, &(start..end), around.iter().map(Path::new))
+            .count(&path, &(first..=last), around.iter().map(Path::new))
             .map_err(|error| Error::Store(format!("{}: {error}", path.display())))?;
         Ok::<_, Error>((activity.to_bytes(), is_open))
     })?;

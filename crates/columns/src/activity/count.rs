@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::ops::Range;
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use arrow_array::cast::AsArray as _;
@@ -10,7 +10,7 @@ use arrow_array::types::{Int32Type, UInt64Type};
 use arrow_array::{Array as _, DictionaryArray, RecordBatch, StringArray};
 use millrace_wire::Signal;
 
-use super::{Activity, Operation};
+use super::{Activity, Operation, Tally};
 use crate::decode::{Named as _, text_of, value_of};
 use crate::error::Error;
 use crate::read::FileReader;
@@ -71,7 +71,7 @@ impl Activity {
     pub fn count<'a>(
         &mut self,
         path: &Path,
-        times: &Range<u64>,
+        times: &RangeInclusive<u64>,
         around: impl IntoIterator<Item = &'a Path>,
     ) -> Result<bool, Error> {
         let reader = FileReader::open(path, Signal::Traces)?;
@@ -101,7 +101,7 @@ impl Activity {
     fn count_batch(
         &mut self,
         batch: &RecordBatch,
-        times: &Range<u64>,
+        times: &RangeInclusive<u64>,
         spans: &mut ByHash<u32>,
         called: &mut Vec<Called>,
     ) -> Result<(), Error> {
@@ -113,7 +113,7 @@ impl Activity {
         let starts = batch.numbers::<UInt64Type>("start_time_unix_nano")?;
         let durations = batch.numbers::<UInt64Type>("duration_ns")?;
         let statuses = batch.numbers::<Int32Type>("status_code")?;
-        let mut counted: HashMap<Operation, super::Tally> = HashMap::new();
+        let mut counted = Counted::default();
         for row in 0..batch.num_rows() {
             let service = services.get(row).copied().unwrap_or_default();
             let trace = traces.hash(row);
@@ -126,7 +126,7 @@ impl Activity {
             let is_error = value_of(statuses, row) == Some(STATUS_ERROR);
             let name = names.get(row).copied().unwrap_or_default();
             let kind = value_of(kinds, row).unwrap_or_default();
-            let tally = counted.entry((service, name, kind)).or_default();
+            let tally = counted.tally((service, name, kind));
             tally.add(start, duration, is_error);
             let parent = text_of(parents, row);
             if !parent.is_empty() {
@@ -140,7 +140,7 @@ impl Activity {
             }
         }
         let mut bytes = Vec::new();
-        for (operation, tally) in counted {
+        for (operation, tally) in counted.operations {
             bytes.clear();
             tally.write(&mut bytes);
             let _ = self.operation(operation).read(&mut bytes.as_slice());
@@ -192,8 +192,44 @@ impl Activity {
         });
         let keys: Vec<Option<u32>> = keys.collect();
         let nameless = self.name("");
-        Ok(keys.into_iter().map(|key| key.unwrap_or(nameless)).collect())
+        Ok(keys
+            .into_iter()
+            .map(|key| key.unwrap_or(nameless))
+            .collect())
     }
+}
+
+/// Operations of a batch; rows of one stand together, as files are sorted.
+#[derive(Default)]
+struct Counted {
+    operations: Vec<(Operation, Tally)>,
+    places: HashMap<Operation, usize>,
+    last: usize,
+}
+
+impl Counted {
+    fn tally(&mut self, operation: Operation) -> &mut Tally {
+        let is_last = self.operations.get(self.last);
+        if is_last.is_none_or(|(last, _)| *last != operation) {
+            let next = self.operations.len();
+            self.last = *self.places.entry(operation).or_insert(next);
+            if self.last == next {
+                self.operations.push((operation, Tally::default()));
+            }
+        }
+        match self.operations.get_mut(self.last) {
+            Some((_, tally)) => tally,
+            None => unreachable!("the place is that of an operation"),
+        }
+    }
+}
+
+/// The hash of a span's usual id: all of its digits times those of the trace's hash, high and low half together.
+fn mixed(trace: u64, digits: u128) -> u64 {
+    let low = (digits as u64) ^ trace;
+    let high = (digits >> 64) as u64 ^ 0x9e37_79b9_7f4a_7c15;
+    let product = u128::from(low) * u128::from(high);
+    trace.rotate_left(1) ^ (product >> 64) as u64 ^ product as u64
 }
 
 fn dictionary<'a>(
@@ -229,13 +265,20 @@ impl<'a> Traces<'a> {
 
     fn hash(&self, row: usize) -> Trace {
         let key = value_of(self.keys, row).and_then(|key| usize::try_from(key).ok());
-        Trace(key.and_then(|key| self.hashes.get(key)).copied().unwrap_or_default())
+        Trace(
+            key.and_then(|key| self.hashes.get(key))
+                .copied()
+                .unwrap_or_default(),
+        )
     }
 }
 
 impl Trace {
     /// The hash of a span of it.
     fn of(self, span: &str) -> u64 {
-        self.0.rotate_left(1) ^ hash(span.as_bytes())
+        match <[u8; 16]>::try_from(span.as_bytes()) {
+            Ok(digits) => mixed(self.0, u128::from_le_bytes(digits)),
+            Err(_) => self.0.rotate_left(1) ^ hash(span.as_bytes()),
+        }
     }
 }

@@ -160,14 +160,18 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_added() {
         let mut durations = Durations::default();
-        [0, 5, 1_000_000, u64::MAX].map(|duration| durations.add(duration));
+        for duration in [0, 5, 1_000_000, u64::MAX] {
+            durations.add(duration);
+        }
         let mut bytes = Vec::new();
         durations.write(&mut bytes);
         bytes.push(9);
         let mut twice = durations.clone();
         assert_eq!(twice.read(&bytes), Some(&[9][..]));
         let mut expected = durations.clone();
-        [u64::MAX, 1_000_000, 5, 0].map(|duration| expected.add(duration));
+        for duration in [u64::MAX, 1_000_000, 5, 0] {
+            expected.add(duration);
+        }
         assert_eq!(twice, expected);
         for length in 0..bytes.len() - 1 {
             assert_eq!(Durations::default().read(&bytes[..length]), None);

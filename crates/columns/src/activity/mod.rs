@@ -272,7 +272,10 @@ impl Activity {
     /// Spans of operations that are not told apart, and spans whose parent was found nowhere.
     #[must_use]
     pub fn left_out(&self) -> (u64, u64) {
-        let other = self.operations.iter().filter(|((_, it, _), _)| *it == OTHER);
+        let other = self
+            .operations
+            .iter()
+            .filter(|((_, it, _), _)| *it == OTHER);
         (other.map(|(_, tally)| tally.count).sum(), self.orphans)
     }
 }
