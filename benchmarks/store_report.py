@@ -47,6 +47,7 @@ def bars(kept: Mapping[str, Any]) -> Iterator[Bar]:
     scale = kept.get("scale")
     yield from _found(scale or made, scale is not None)
     if scale:
+        yield from _overviews(scale)
         cold = f"serving, cold, with {scale['start_bytes'] / 1e9:.1f} GB, slowest start, ms"
         yield _most(cold, 1_500, max(scale["start_ms"]), "{:,.0f}")
         large = f"a trace of {scale['large_spans']:,} spans from the API, median, ms"
@@ -59,6 +60,18 @@ def bars(kept: Mapping[str, Any]) -> Iterator[Bar]:
         yield _most(what, 400, load["memory"]["peak_mib"], "{:,.0f}")
         early, late = _early_and_late(load["resident_mib"])
         yield _most("the same, median of the last fifth beside that of the second", 1.1, late / early, "{:.2f} x")
+
+
+def _overviews(scale: Mapping[str, Any]) -> Iterator[Bar]:
+    if "overview_ms" not in scale:
+        return
+    first = max(scale["overview_first_ms"].values())
+    yield _most("services and map of the last hour, just started, slower of both, ms", 1_000, first, "{:,.0f}")
+    for name, words, limit in (("hour", "of the last hour", 300), ("all", "of everything", 1_000)):
+        slowest = max(median(taken) for taken in scale["overview_ms"][name].values())
+        yield _most(
+            f"services, map, operations, attributes, metrics {words}, slowest median, ms", limit, slowest, "{:,.0f}"
+        )
 
 
 def _found(made: Mapping[str, Any], is_scale: bool) -> Iterator[Bar]:  # noqa: FBT001 - one of two kinds of store
@@ -108,6 +121,14 @@ def _scale_rows(scale: Mapping[str, Any]) -> list[list[str]]:
         ["store of a day: spans of the last hour", f"{scale['search_hour_spans']:,}"],
         ["store of a day: trace by id, median, ms", f"{median(scale['trace_ms']):.1f}"],
         ["memory of `millrace serve` over it, peak, MiB", f"{scale['serve_memory']['peak_mib']:.0f}"],
+        *(
+            [
+                f"`/api/v1{path}` of {'the last hour' if name == 'hour' else 'everything'}, median, ms",
+                f"{median(taken):,.0f}",
+            ]
+            for name, paths in scale.get("overview_ms", {}).items()
+            for path, taken in paths.items()
+        ),
     ]
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.store_gateway import Gateway
+from benchmarks.store_overviews import overviews
 from benchmarks.store_queries import queries
 from benchmarks.store_serve import Server, cold_starts
 from benchmarks.store_traffic import SECOND, START, Traffic
@@ -37,7 +38,7 @@ def measure(folder: Path, spans: int) -> dict[str, Any]:
         "bytes": stats["bytes"],
         **kept,
         **queries(store),
-        **_served(folder / "store"),
+        **_served(folder / "store", stats["newest_unix_nano"]),
         **started,
     }
 
@@ -59,8 +60,9 @@ def _write(folder: Path, spans: int) -> None:
     (folder / "spans.json").write_text(json.dumps(written), encoding="utf-8")
 
 
-def _served(folder: Path) -> dict[str, Any]:
-    """Start `millrace serve` over it, and ask it for the large trace."""
+def _served(folder: Path, newest: int) -> dict[str, Any]:
+    """Start `millrace serve` over it, and ask it for what a page begins with, and for the large trace."""
     with Server(folder) as server:
+        asked = overviews(server, newest)
         opened = [server.get(f"/api/v1/traces/{LARGE_ID}") for _ in range(OPENED)]
-        return {"large_trace_ms": opened, "serve_memory": server.process.memory()}
+        return {**asked, "large_trace_ms": opened, "serve_memory": server.process.memory()}

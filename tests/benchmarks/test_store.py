@@ -101,6 +101,15 @@ def test_the_bars_of_searches_are_those_among_a_day_where_there_is_one() -> None
     assert verdicts == [False, False, True, False, True, True, True, True, True, False, False, True]
 
 
+def test_the_bars_of_what_a_page_begins_with_are_those_of_its_slowest_part() -> None:
+    asked = {"hour": {"/services": [10.0], "/map": [310.0]}, "all": {"/services": [80.0], "/map": [90.0]}}
+    scale = SCALE | {"overview_first_ms": {"/services": 900.0, "/map": 10.0}, "overview_ms": asked}
+    found = [(bar.met, bar.measured) for bar in bars(KEPT | {"scale": scale}) if "services" in bar.what]
+
+    assert found == [(True, "900"), (False, "310"), (True, "90")]
+    assert "`/api/v1/map` of everything" in "\n".join(part(KEPT | {"scale": scale}, Path()))
+
+
 LOAD = {
     "spans": 60_000_000,
     "kept": 60_000_000,

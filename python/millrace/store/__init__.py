@@ -21,9 +21,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
 
-from millrace._native import TraceIndex, check_store_file
+from millrace._native import Activity, TraceIndex, check_store_file
 from millrace.errors import StoreError
-from millrace.search import Found, Search
+from millrace.search import Among, Found, Search
+from millrace.store.activity import Asked, Counting
 from millrace.store.arrivals import LogArrivals, TraceArrivals
 from millrace.store.catalogue import SIGNALS, File, Signal, check_format, foreign, look, overlapping, removed
 from millrace.store.finding import AROUND_NS, Finder
@@ -94,6 +95,7 @@ class Store:
         self._is_declared = False
         self._trace_index = TraceIndex()
         self._log_index = TraceIndex()
+        self._counting = Counting(self.path)
         self.refresh()
 
     def __enter__(self) -> Self:
@@ -180,8 +182,9 @@ class Store:
         on_start: _OnStart | None = None,
         trace_ids: Sequence[str] | None = None,
         log_files: Sequence[str] | None = None,
+        among: Among | None = None,
     ) -> Result:
-        """Answer a query over the views `spans`, `span_events`, `span_links`, `logs`, `metric_points`, `resources`.
+        """Answer a query over the views that docs/store.md describes: `spans`, `logs`, `metric_points` and others.
 
         Args:
             query: One SELECT, in DuckDB's SQL; `?` or `$name` stand for parameters.
@@ -191,6 +194,7 @@ class Store:
             trace_ids: Only files that may hold one of these traces are looked at, and no metrics: for queries that have
                 the same condition.
             log_files: Only these files of logs are looked at, and nothing else.
+            among: Only files of one signal with items of some time are looked at, and nothing else.
 
         Raises:
             millrace.errors.StoreError: It is not SQL, is not a SELECT, takes too long, needs more memory than allowed
@@ -205,9 +209,22 @@ class Store:
                 asked = _over({signal: self._holding(signal, trace_ids) for signal in ("traces", "logs")}, query)
             elif log_files is not None:
                 asked = _over({"logs": log_files}, query)
+            elif among is not None:
+                asked = _over({among.signal: self._youngest(among)}, query)
             return self._run(asked, parameters, patience, on_start)
 
         return self._retrying(work)
+
+    def _youngest(self, among: Among) -> list[str]:
+        """Return the files that are asked for, until they have enough rows."""
+        files = sorted(overlapping(self._files[among.signal], among.start, among.end), key=lambda file: -file.last)
+        found, rows = [], 0
+        for file in files:
+            if among.rows is not None and rows >= among.rows:
+                break
+            found.append(file.path)
+            rows += file.rows
+        return found
 
     def _holding(
         self, signal: Literal["traces", "logs"], trace_ids: Sequence[str], files: Sequence[File] | None = None
@@ -423,6 +440,37 @@ class Store:
             millrace.errors.StoreError: It takes too long, or needs more memory than allowed.
         """
         return self.summaries(self.find(search, timeout_s=timeout_s), timeout_s=timeout_s)
+
+    def activity(
+        self,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        timeout_s: float = _TIMEOUT_S,
+        on_start: _OnStart | None = None,
+    ) -> Activity:
+        """Return what services did in spans that begin from `start` on and before `end`.
+
+        It has rows for `services`, `operations` and `calls` between services: docs/api.md says what is exact in them.
+
+        Raises:
+            millrace.errors.StoreError: It takes too long.
+        """
+        self._refresh_if_old()
+
+        def skip(path: str, reason: str) -> None:
+            self._skipped[path] = reason
+
+        def listing() -> list[File]:
+            return self._files["traces"]
+
+        asked = Asked(listing, self.refresh, skip, timeout_s, on_start)
+        return self._counting.answer(asked, start, end)
+
+    def keep_activity(self, is_over: Callable[[], bool]) -> None:
+        """Count beforehand what `activity` will ask for, and keep it in the store: for whoever serves the store."""
+        self._refresh_if_old()
+        self._counting.keep(self._files["traces"], is_over)
 
     def trace_arrivals(self) -> TraceArrivals:
         """Return what tells of the traces that come from now on."""

@@ -26,8 +26,8 @@ __all__ = [
     "removed",
 ]
 
-Signal: TypeAlias = Literal["traces", "logs", "metrics"]
-SIGNALS: tuple[Signal, ...] = ("traces", "logs", "metrics")
+Signal: TypeAlias = Literal["traces", "logs", "metrics", "profiles"]
+SIGNALS: tuple[Signal, ...] = ("traces", "logs", "metrics", "profiles")
 
 FORMAT = "millrace store 1"
 
