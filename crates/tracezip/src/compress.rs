@@ -14,6 +14,7 @@ use crate::hash::{quick, xxh64};
 use crate::ids::MessageIds;
 use crate::limits::{DEPTH, Limits};
 use crate::memory::{allocated, of_vec};
+use crate::model::Model;
 use crate::rebuild::write_step;
 use crate::schema::{Message, Role};
 use crate::shape::Shape;
@@ -28,13 +29,15 @@ const PLAIN_LEVEL: i32 = 3;
 const LARGER_BYTES_MAX: usize = 48;
 /// Every so many frames the size of a plain frame is found out, to know what there is to be better than.
 const SAMPLE_FRAMES: u64 = 64;
+/// ... by so many bytes of a request, which tell enough.
+const SAMPLE_BYTES: usize = 32 << 10;
 /// Frames that shapes may lose in a row before they rest.
 const LOST_FRAMES_MAX: u32 = 16;
 /// Frames that they rest then.
 const REST_FRAMES: u64 = 4096;
 
 /// Shapes that are tried before others, of those that came after the message before.
-const LIKELY_SHAPES: usize = 3;
+const LIKELY_SHAPES: usize = 1;
 /// ... and of those that have the same sketch.
 const SKETCHED_SHAPES: usize = 4;
 /// Sketches of messages that are told apart.
@@ -167,14 +170,22 @@ impl Compressor {
     /// The frame, or a plain one in its place if that is much smaller; the session then begins anew, for its memory holds
     /// what the receiver will never see.
     fn compared(&mut self, signal: Signal, request: &[u8], frame: Vec<u8>) -> Option<Vec<u8>> {
-        let expected = (request.len() as u64 * self.plain_rate) >> 10;
-        let is_doubtful = frame.len() as u64 * 4 > expected * 3 && frame.len() > 64;
-        if !is_doubtful && self.frames < self.sampled + SAMPLE_FRAMES {
-            return Some(frame);
+        let is_doubtful = |rate: u64| {
+            let expected = (request.len() as u64 * rate) >> 10;
+            frame.len() as u64 * 4 > expected * 3 && frame.len() > 64
+        };
+        if !is_doubtful(self.plain_rate) {
+            if self.frames < self.sampled + SAMPLE_FRAMES {
+                return Some(frame);
+            }
+            let sample = request.get(..SAMPLE_BYTES).unwrap_or(request);
+            self.sample(sample.len(), plain_frame(signal, sample)?.len());
+            if !is_doubtful(self.plain_rate) {
+                return Some(frame);
+            }
         }
         let plain = plain_frame(signal, request)?;
-        self.sampled = self.frames;
-        self.plain_rate = ((plain.len() as u64) << 10) / (request.len() as u64).max(1);
+        self.sample(request.len(), plain.len());
         if frame.len() <= plain.len() + LARGER_BYTES_MAX {
             self.lost = 0;
             return Some(frame);
@@ -186,6 +197,12 @@ impl Compressor {
         }
         self.renew();
         Some(plain)
+    }
+
+    /// Takes note of what zstd makes of some bytes.
+    fn sample(&mut self, length: usize, plain_length: usize) {
+        self.sampled = self.frames;
+        self.plain_rate = ((plain_length as u64) << 10) / (length as u64).max(1);
     }
 
     /// Begins a new session whose number nobody can guess who does not know the old one.
@@ -272,8 +289,8 @@ impl Sender {
         let (parsed, inner) = levels.split_first_mut()?;
         let number = self.shape(kind, bytes, before, parsed)?;
         self.own(number, bytes, parsed, known_time)?;
-        let first_time = parsed.times.first().copied().unwrap_or(known_time);
-        let last_time = parsed.times.last().copied().unwrap_or(known_time);
+        let first_time = parsed.times.all().first().copied().unwrap_or(known_time);
+        let last_time = parsed.times.all().last().copied().unwrap_or(known_time);
         let mut children = parsed.children.iter();
         for (place, count) in parsed.runs.iter().enumerate() {
             let place_of = self.tables.shapes.get_mut(number)?.places.get_mut(place)?;
@@ -342,7 +359,7 @@ impl Sender {
         parsed: &mut Parsed<'a>,
         known_time: u64,
     ) -> Option<()> {
-        let given = MessageIds {
+        let mut given = MessageIds {
             trace: parsed.trace_id.copied(),
             span: parsed.span_id,
             parent: parsed.parent_id,
@@ -351,7 +368,7 @@ impl Sender {
             &mut self.writer,
             &mut self.raw,
             number,
-            given,
+            &mut given,
             known_time,
             &mut parsed.times,
         )?;
@@ -365,7 +382,7 @@ impl Sender {
         if shape.slots.is_empty() {
             return Some(());
         }
-        let path = parsed.path.map(|path| path as u16);
+        let path = parsed.path.map_or(Model::OTHER, |path| path as u16);
         let path = shape.paths.model.code(&mut self.writer, path);
         if let Some(path) = path {
             shape.paths.came(usize::from(path));
@@ -387,11 +404,11 @@ impl Sender {
             dictionary,
         };
         let values = &parsed.values;
-        let mut sink = Given(values);
+        let mut sink = Given::new(values);
         values::code(
             &mut means,
             slots,
-            path.is_some(),
+            path.is_some().then_some(paths.others.as_slice()),
             values,
             Some(&mut self.lookup),
             &mut sink,

@@ -3,10 +3,10 @@
 //! What passes is rebuilt byte for byte, for every byte was either equal to the shape's or went into one of its places. It
 //! saves the way by the signature, which must be written and looked up.
 
-use millrace_wire::field::DELIMITED;
+use millrace_wire::field::{DELIMITED, VARINT};
 use millrace_wire::varint;
 
-use crate::shape::{Kind, Literals, Shape, Span, Step};
+use crate::shape::{Kind, Literals, Shape, Span, Step, lengths_behind_key};
 use crate::signature::{Parsed, delimited, typed};
 
 impl<'a> Parsed<'a> {
@@ -42,7 +42,7 @@ impl<'a> Parsed<'a> {
     ) -> Option<()> {
         self.empty();
         self.path = path;
-        let mut rest = bytes;
+        let mut rest = shape.head.read(bytes, self)?;
         // What stands behind the message that is open.
         let mut outside = None;
         let (mut next, mut run) = (0, 0);
@@ -52,15 +52,19 @@ impl<'a> Parsed<'a> {
             {
                 let mut own = shape.paths.bytes(path, run)?;
                 if !rest.starts_with(own) {
-                    *is_other_path = true;
-                    let path = shape.paths.fork(path, run, rest)?;
+                    let Some(path) = shape.paths.fork(path, run, rest) else {
+                        if run == 0 {
+                            // Nothing was passed over yet, so that it can go on value by value.
+                            self.path = None;
+                            continue;
+                        }
+                        *is_other_path = true;
+                        return None;
+                    };
                     own = shape.paths.bytes(path, run)?;
                     self.path = Some(path);
-                    *is_other_path = false;
                 }
                 rest = rest.get(own.len()..)?;
-                self.values
-                    .resize(self.values.len() + usize::from(steps.slots), &[]);
                 next = usize::from(steps.to);
                 run += 1;
                 continue;
@@ -143,9 +147,8 @@ fn eight(bytes: &[u8], tag: u8) -> Option<(Option<u64>, &[u8])> {
 /// The value of an attribute with this header, and what follows.
 #[inline]
 fn attribute<'a>(header: &[u8], inner_tag: u8, bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let [tag, _, key @ .., _, _, _] = header else {
-        return None;
-    };
+    let (tag, key) = header.split_first()?;
+    let key = key.get(1..key.len().checked_sub(lengths_behind_key(inner_tag))?)?;
     let after_tag = tagged(bytes, *tag)?;
     if let [length @ ..0x80, after @ ..] = after_tag {
         // Nearly all: every length takes a byte.
@@ -156,16 +159,18 @@ fn attribute<'a>(header: &[u8], inner_tag: u8, bytes: &'a [u8]) -> Option<(&'a [
         if usize::from(*inner) != any.len() {
             return None;
         }
-        return match any {
+        let value = match any {
             [first, length, value @ ..]
                 if *first == inner_tag
                     && inner_tag & 7 == DELIMITED
                     && usize::from(*length) == value.len() =>
             {
-                Some((value, rest))
+                value
             }
-            _ => Some((typed_as(inner_tag, any)?, rest)),
+            [first, ..0x80] if *first == inner_tag && inner_tag & 7 == VARINT => any.get(1..)?,
+            _ => typed_as(inner_tag, any)?,
         };
+        return Some((value, rest));
     }
     let (content, rest) = delimited(bytes, *tag)?;
     let after_key = content.strip_prefix(key)?;

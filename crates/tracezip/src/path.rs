@@ -30,7 +30,7 @@ pub(crate) struct Budget {
 pub(crate) struct Run {
     pub(crate) from: u16,
     pub(crate) to: u16,
-    pub(crate) slots: u16,
+    slots: u16,
 }
 
 /// One path: what stands on the wire for each run.
@@ -57,6 +57,8 @@ impl Path {
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
     runs: Vec<Run>,
+    /// The slots that take no part.
+    pub(crate) others: Vec<u16>,
     all: Vec<Path>,
     pub(crate) model: Model,
     /// The path that came last, which the sender tries first.
@@ -191,6 +193,7 @@ impl Paths {
                         .is_some_and(|slot| slot.on_path)
                 }),
             };
+            self.others.extend(slot.filter(|_| !is_part));
             let at = index as u16;
             if is_part {
                 let run = open.get_or_insert(Run {
@@ -213,7 +216,7 @@ impl Paths {
             .iter()
             .map(|path| allocated(path.bytes.len()) + allocated(path.ends.len() * size_of::<u32>()))
             .sum();
-        of_vec(&self.runs) + of_vec(&self.all) + paths + self.model.held()
+        of_vec(&self.runs) + of_vec(&self.others) + of_vec(&self.all) + paths + self.model.held()
     }
 
     /// A hash of all paths.

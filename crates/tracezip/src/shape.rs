@@ -5,13 +5,14 @@ use millrace_wire::varint;
 
 use crate::coder::Code;
 use crate::dictionary::Dictionary;
-use crate::ids::{IdModels, MessageIds};
+use crate::head::Head;
+use crate::ids::{IdModel, MessageIds};
 use crate::memory::of_vec;
 use crate::model::Model;
 use crate::path::Paths;
 use crate::schema::{Message, Role};
 use crate::signature as sig;
-use crate::times::{Anchor, Rule, TimeModel};
+use crate::times::{Anchor, Rule, TIMES_MAX, TimeModel, Times};
 
 /// Messages inside messages without a shape of their own: one level exists in OTLP.
 const OPEN_MAX: usize = 2;
@@ -43,7 +44,7 @@ pub(crate) enum Step {
         kind: Kind,
         slot: u16,
     },
-    /// A key and the value of the next slot: what stands before the value, with every length 0.
+    /// A key and the value of the next slot: what stands before the value, with every length that varies 0.
     Attribute {
         header: Span,
         inner_tag: u8,
@@ -82,9 +83,9 @@ impl Step {
 pub(crate) struct Slot {
     pub(crate) key: u16,
     pub(crate) kind: Kind,
-    /// Places in the key's dictionary.
     /// Whether it takes part in the paths of its shape.
     pub(crate) on_path: bool,
+    /// Places in the key's dictionary, and ways to tell others.
     pub(crate) model: Model,
     /// Values that came as something new in this slot.
     pub(crate) surprises: u32,
@@ -126,6 +127,8 @@ pub(crate) struct Place {
 )]
 pub(crate) struct Shape {
     pub(crate) message: Message,
+    pub(crate) head: Head,
+    /// What follows the head.
     pub(crate) steps: Vec<Step>,
     pub(crate) literals: Literals,
     pub(crate) slots: Vec<Slot>,
@@ -135,7 +138,7 @@ pub(crate) struct Shape {
     /// The model of the first time, where it is told by the trace's.
     pub(crate) since_trace: TimeModel,
     pub(crate) anchor: Anchor,
-    pub(crate) ids: IdModels,
+    pub(crate) ids: IdModel,
     pub(crate) has_ids: bool,
     pub(crate) has_trace_id: bool,
     pub(crate) has_span_id: bool,
@@ -144,6 +147,8 @@ pub(crate) struct Shape {
     /// The shape of the next message.
     pub(crate) next: Model,
     pub(crate) paths: Paths,
+    /// How many bytes the length of such a message took last.
+    pub(crate) width: u8,
 }
 
 /// The constant bytes of a shape.
@@ -187,10 +192,11 @@ impl Shape {
     pub(crate) fn code_times<C: Code>(
         &mut self,
         coder: &mut C,
-        times: &mut [u64],
+        times: &mut Times,
         known_time: u64,
         since: Option<u64>,
     ) {
+        let times = times.all_mut();
         let by_trace = since.filter(|_| self.anchor.is_trace());
         if let (Some(since), [first, others @ ..]) = (by_trace, &mut *times) {
             *first = self
@@ -227,6 +233,7 @@ impl Shape {
             .sum();
         let times: usize = self.times.iter().map(TimeModel::held).sum();
         size_of::<Self>()
+            + self.head.held()
             + of_vec(&self.steps)
             + of_vec(&self.slots)
             + of_vec(&self.times)
@@ -237,6 +244,16 @@ impl Shape {
             + self.since_trace.held()
             + self.ids.held()
             + self.paths.held()
+    }
+}
+
+/// Bytes behind the key in the header of an attribute: lengths, and the tag in the value if it has one.
+#[inline]
+pub(crate) const fn lengths_behind_key(inner_tag: u8) -> usize {
+    match inner_tag {
+        0 => 1,
+        tag if tag & 7 == DELIMITED => 3,
+        _ => 2,
     }
 }
 
@@ -286,6 +303,9 @@ impl Compiler<'_> {
     fn finish(self, message: Message, path_values: usize) -> Shape {
         let [has_trace_id, has_span_id, has_parent_id] = self.seen;
         let (mut steps, mut slots, mut places) = (self.steps, self.slots, self.places);
+        let mut literals = self.literals;
+        let head = Head::take(&mut steps, &literals);
+        literals.0.shrink_to_fit();
         steps.shrink_to_fit();
         slots.shrink_to_fit();
         places.shrink_to_fit();
@@ -294,9 +314,10 @@ impl Compiler<'_> {
         let early = if is_opaque { 0 } else { late };
         Shape {
             message,
+            head,
             paths: Paths::new(&steps, &mut slots, early, path_values),
             steps,
-            literals: self.literals,
+            literals,
             late,
             slots,
             times: std::iter::repeat_with(TimeModel::default)
@@ -304,13 +325,14 @@ impl Compiler<'_> {
                 .collect(),
             since_trace: TimeModel::default(),
             anchor: Anchor::default(),
-            ids: IdModels::default(),
+            ids: IdModel::default(),
             has_ids: has_trace_id || has_span_id || has_parent_id,
             has_trace_id,
             has_span_id,
             has_parent_id,
             places,
             next: Model::default(),
+            width: 1,
         }
     }
 
@@ -343,7 +365,7 @@ impl Compiler<'_> {
         }
         let role = self.open.last()?.role(u32::from(tag >> 3), tag & 7);
         let step = match (operation, role) {
-            (sig::TIME, Role::Time) => {
+            (sig::TIME, Role::Time) if self.times < TIMES_MAX => {
                 self.times += 1;
                 Step::Time {
                     tag: *tag,
@@ -435,7 +457,13 @@ impl Compiler<'_> {
         let mut header = vec![*tag, 0, 0x0a];
         varint::push(&mut header, length);
         header.extend_from_slice(name);
-        header.extend([0x12, 0, *inner_tag, 0]);
+        header.extend([0x12, 0]);
+        if *inner_tag != 0 {
+            header.push(*inner_tag);
+        }
+        if inner_tag & 7 == DELIMITED {
+            header.push(0);
+        }
         let header = self.literals.push(&header);
         self.steps.push(Step::Attribute {
             header,

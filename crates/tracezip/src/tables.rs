@@ -9,6 +9,7 @@ use crate::model::Model;
 use crate::path::Budget;
 use crate::schema::Message;
 use crate::shape::{Shape, compile};
+use crate::times::Times;
 
 /// The memory of a session.
 #[derive(Debug)]
@@ -94,7 +95,7 @@ impl Tables {
     ) -> Known {
         let expected = self
             .expectation(before)?
-            .code(coder, shape.map(|shape| shape as u16));
+            .code(coder, shape.map_or(Model::OTHER, |shape| shape as u16));
         if let Some(shape) = expected {
             return Some(Some(usize::from(shape)));
         }
@@ -149,37 +150,33 @@ impl Tables {
     }
 
     /// Codes ids and times of a message: for the sender what is given, for the receiver as many as are given.
+    #[inline]
     pub(crate) fn code_own<C: Code>(
         &mut self,
         coder: &mut C,
         raw: &mut impl Raw,
         number: usize,
-        given: MessageIds,
+        ids: &mut MessageIds,
         known_time: u64,
-        times: &mut [u64],
-    ) -> Option<MessageIds> {
+        times: &mut Times,
+    ) -> Option<()> {
         let shape = self.shapes.get_mut(number)?;
-        let mut own = given;
         let mut remembered = Remembered::default();
         if shape.has_ids {
-            (own, remembered) = self.ids.code(coder, raw, &mut shape.ids, given)?;
+            remembered = self.ids.code(coder, raw, &mut shape.ids, ids)?;
         }
-        let is_item = shape.message.is_item();
-        let (known_time, since) = if is_item {
-            (self.time, remembered.time)
-        } else {
-            (known_time, None)
-        };
-        shape.code_times(coder, times, known_time, since);
-        if let ([first, ..], [.., last]) = (&*times, &*times)
-            && is_item
-        {
+        if !shape.message.is_item() {
+            shape.code_times(coder, times, known_time, None);
+            return Some(());
+        }
+        shape.code_times(coder, times, self.time, remembered.time);
+        if let ([first, ..], [.., last]) = (times.all(), times.all()) {
             self.time = *last;
             if shape.has_ids {
                 self.ids.began(&remembered, *first);
             }
         }
-        Some(own)
+        Some(())
     }
 
     /// Bytes held, about.
