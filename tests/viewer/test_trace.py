@@ -155,6 +155,19 @@ def test_the_critical_path_is_what_the_end_waited_for(open_known: Callable[[str]
     ]
 
 
+def test_the_marks_of_the_ruler_differ_however_near_one_looks(open_known: Callable[[str], Page]) -> None:
+    page = open_known("")
+    marks = page.locator(".ticks span")
+    expect(marks.first).to_have_text("0")
+    page.get_by_role("treegrid").focus()
+    for _ in range(25):
+        page.keyboard.press("+")
+    expect(marks.first).not_to_have_text("0")
+    found = [text for text in marks.all_inner_texts() if text]
+    assert len(found) > 1
+    assert len(set(found)) == len(found)
+
+
 def test_dragging_over_the_whole_zooms_and_the_link_keeps_it(open_known: Callable[[str], Page]) -> None:
     page = open_known("")
     strip = page.get_by_role("img", name=re.compile("^The whole trace"))

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from millrace.cli.arguments import Parser, add_color
+from millrace.cli.arguments import Parser, add_color, trace_id
 from millrace.cli.codes import DONE, FAILED
 from millrace.cli.data_folder import add_data, folder_of
 from millrace.cli.extra import needed
@@ -34,7 +34,7 @@ def configure(parser: Parser) -> None:
     """Add the arguments."""
     parser.add_argument("file", help="a .jsonl or .otlp file, then .gz or .zst; - is standard output")
     parser.add_argument("--signal", choices=("traces", "metrics", "logs", "profiles"), help="only of this signal")
-    parser.add_argument("--trace", metavar="ID", help="only the spans and log records of this trace")
+    parser.add_argument("--trace", type=trace_id, metavar="ID", help="only the spans and log records of this trace")
     parser.add_argument("--chrome", action="store_true", help="write spans in Chrome's trace format instead")
     parser.add_argument("--to", dest="like", metavar="FORMAT", help="format, whatever the name says: jsonl or otlp")
     add_data(parser)

@@ -13,6 +13,7 @@ Needs DuckDB: `pip install 'millrace[store]'`. The views that SQL sees are descr
 
 import os
 import re
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -45,6 +46,12 @@ _FRESH_S = 0.5
 """A look at the directory is not older than this when a query begins."""
 _ROWS_MAX = 1_000_000
 """Rows of an answer: more would be a way to fill the memory of the process."""
+_PART_ROWS = 2_048
+"""Rows that DuckDB computes at once."""
+_ANSWER_BYTES_MAX = 512 << 20
+"""Of an answer, about: a million rows may be as large as anybody's memory."""
+_WEIGHED_EVERY = 64
+"""Of so many rows one is weighed."""
 _MEMORY = "512MiB"
 _ATTEMPTS = 4
 """A query is begun anew when a file goes while it is being read: merged, or removed by retention."""
@@ -198,7 +205,7 @@ class Store:
 
         Raises:
             millrace.errors.StoreError: It is not SQL, is not a SELECT, takes too long, needs more memory than allowed
-                or answers with more than a million rows.
+                or answers with more than a million rows, or more than 512 MiB.
         """
         self._check_statement(query)
         patience = _Patience.of(timeout_s)
@@ -273,7 +280,7 @@ class Store:
             if is_interrupted:  # a search asks several times, and only the one that runs can be ended
                 raise StoreError("the query was interrupted")
             cursor.execute(query, parameters)
-            rows = cursor.fetchmany(_ROWS_MAX + 1)
+            rows = _fetched(cursor)
             described = cursor.description or []
         except duckdb.InterruptException as error:
             if is_interrupted:
@@ -281,12 +288,11 @@ class Store:
             message = f"the query took longer than {patience.timeout_s:g} s, which is all it may take"
             raise StoreError(message) from error
         except duckdb.OutOfMemoryException as error:
-            raise StoreError(f"the query needs more memory than it may use: {_sentence(error)}") from error
+            why = _sentence(error).split("\n")[0]  # what follows is advice that nobody can take here
+            raise StoreError(f"the query needs more memory than it may use; narrow it with WHERE. {why}") from error
         finally:
             timer.cancel()
             cursor.close()
-        if len(rows) > _ROWS_MAX:
-            raise StoreError(f"the answer has more than {_ROWS_MAX:,} rows: add LIMIT, or aggregate")
         return Result([name for name, *_ in described], [str(kind) for _, kind, *_ in described], rows)
 
     def _retrying(self, work: Callable[[], _T]) -> _T:
@@ -533,6 +539,21 @@ def _over(paths: Mapping[Signal, Sequence[str]], query: str) -> str:
     if begin := _WITH.match(query):  # its own come after ours, which they ask
         return f"WITH {begin[1] or ''}{views}, {query[begin.end() :]}"
     return f"WITH {views} {query}"
+
+
+def _fetched(cursor: "duckdb.DuckDBPyConnection") -> list[tuple[Any, ...]]:
+    """Return all rows of an answer, part by part, so that one that is too large is known before it is all here."""
+    rows: list[tuple[Any, ...]] = []
+    size = 0
+    while part := cursor.fetchmany(_PART_ROWS):
+        rows += part
+        if len(rows) > _ROWS_MAX:
+            raise StoreError(f"the answer has more than {_ROWS_MAX:,} rows: add LIMIT, or aggregate")
+        size += _WEIGHED_EVERY * sum(sys.getsizeof(cell) for row in part[::_WEIGHED_EVERY] for cell in row)
+        if size > _ANSWER_BYTES_MAX:
+            limit = f"{_ANSWER_BYTES_MAX >> 20} MiB"
+            raise StoreError(f"the answer has more than {limit}: add LIMIT, aggregate, or name fewer columns")
+    return rows
 
 
 def _connect(path: Path, memory_limit: str, threads: int | None) -> "duckdb.DuckDBPyConnection":
