@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -178,19 +179,25 @@ def main() -> int:
     print("\nA shop under the stock OpenTelemetry SDK, kept and looked at by millrace\n")
     print(PICTURE)
     final: dict[str, Any] = {}
+    print(f"  Three programs start, and {REQUESTS} customers come ...\n", flush=True)
     with server(store, final) as to:
         statuses = run_shop(to, folder)
-    answers = ", ".join(f"{count} with {status}" for status, count in sorted(statuses.items()))
-    print(f"  The shop answered {answers}\n")
+    answers = ", ".join(
+        f"{count} with {status} {HTTPStatus(status).phrase}" for status, count in sorted(statuses.items())
+    )
+    print(f"  The shop answered {answers}.\n")
+    print("  What the server received and kept of it, and what was found again in the store:\n")
     balance = list(report.accounts(final["stats"], store))
     print(report.table(balance))
-    print(report.look(store))
+    shown, slowest = report.look(store)
+    print(shown)
     right = all(account.adds_up() for account in balance)
     verdict = (
         report.paint("everything adds up", report.GREEN) if right else report.paint("it does not add up", report.RED)
     )
     print(f"{verdict} ({time.monotonic() - began:.1f} s)")
-    print(f"\nLook at it: make serve, then {report.paint(PAGE, report.BOLD)}\n")
+    print(f"\nLook at it: make serve, then {report.paint(PAGE, report.BOLD)}")
+    print(f"The slowest trace: {report.paint(f'{PAGE}/trace/{slowest}', report.BOLD)}\n")
     return 0 if right else 1
 
 

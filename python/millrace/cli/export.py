@@ -23,7 +23,7 @@ examples:
   millrace export telemetry.jsonl.zst                 everything, as OTLP/JSON lines
   millrace export traces.otlp --signal traces         protobuf, each request preceded by its length
   millrace export trace.jsonl --trace 0af7651916cd43dd8448eb211c80319c
-  millrace export trace.json --chrome                 spans, for ui.perfetto.dev
+  millrace export trace.json.gz --chrome              spans, for ui.perfetto.dev
 
 The store itself is a folder of Parquet files that other tools can read as they are. `millrace import` reads what this
 writes, except for --chrome.
@@ -85,6 +85,7 @@ def _write_requests(store: "Store", arguments: argparse.Namespace, terminal: Ter
 
 
 def _write_chrome(store: "Store", arguments: argparse.Namespace, _: Terminal) -> int:
+    import gzip
     from pathlib import Path
 
     from millrace.cli.chrome import write_chrome
@@ -93,5 +94,11 @@ def _write_chrome(store: "Store", arguments: argparse.Namespace, _: Terminal) ->
     requests = (request for _, request in _requests(store, arguments))
     if arguments.file == "-":
         return write_chrome(requests, sys.stdout)
-    with Path(arguments.file).open("w", encoding="utf-8") as file:
+    path = Path(arguments.file)
+    if path.suffix == ".gz":  # which Perfetto opens as it is
+        with gzip.open(path, "wt", encoding="utf-8") as file:
+            return write_chrome(requests, file)
+    if path.suffix != ".json":
+        raise ValueError(f"expected a name that ends in .json or .json.gz for Chrome's trace format, got {str(path)!r}")
+    with path.open("w", encoding="utf-8") as file:
         return write_chrome(requests, file)

@@ -207,6 +207,7 @@ def _page(  # noqa: PLR0913, PLR0917 - what the page is made of
     write_server(folder, card | {name: addresses[name] for name in ("grpc", "http")})
     if not arguments.quiet:
         terminal.say(f"page at {terminal.bold(_address(listening.url, token))}")
+        terminal.say(f"what arrives is kept in {folder}; Ctrl-C stops")
     if arguments.open:
         import webbrowser
 
