@@ -93,13 +93,13 @@ fn rows(
 ///
 /// Returns what `Activity` takes, and whether the files around it could matter.
 #[pyfunction]
-pub(crate) fn count_activity<'py>(
-    py: Python<'py>,
+pub(crate) fn count_activity(
+    py: Python<'_>,
     path: PathBuf,
     first: u64,
     last: u64,
     around: Vec<PathBuf>,
-) -> PyResult<(Bound<'py, PyBytes>, bool)> {
+) -> PyResult<(Bound<'_, PyBytes>, bool)> {
     let (bytes, is_open) = door::leave(py, || {
         let mut activity = columns::Activity::new();
         let is_open = activity
