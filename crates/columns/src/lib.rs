@@ -5,15 +5,21 @@
 //! [`merge_files`] makes one sorted file of many.
 
 mod attributes;
+mod chunk;
+mod column;
 mod decode;
+mod dictionary;
 mod envelopes;
 mod error;
 mod hex;
 mod json_text;
+mod leaf;
 mod logs;
 mod merge;
 mod metric_points;
 mod nested;
+mod packer;
+mod packing;
 mod pairs;
 mod properties;
 mod read;
@@ -21,7 +27,6 @@ mod request;
 mod rows;
 mod spans;
 mod sparse;
-mod survey;
 mod tables;
 mod trace;
 mod value;
