@@ -247,7 +247,10 @@ def test_two_runs_are_compared_by_their_time(client: httpx.Client) -> None:
         ("/traces/xyz", "trace_id must be an even number of hexadecimal digits"),
         ("/attributes/values", "the parameter key is missing"),
         ("/metrics/query?name=orders&step_ns=1000000", "step_ns must be at least"),
+        ("/traces/abc", "trace_id must be an even number of hexadecimal digits"),
+        (f"/traces/{SOLD}/spans/abc", "span_id must be an even number of hexadecimal digits"),
         ("/compare?a=ab", "what is b?"),
+        ("/compare?a=abc&b=ab", "a must be an even number of hexadecimal digits"),
     ],
 )
 def test_a_wrong_parameter_is_named_in_a_sentence(client: httpx.Client, path: str, sentence: str) -> None:

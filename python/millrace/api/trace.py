@@ -16,7 +16,7 @@ __all__ = ["ENDPOINTS", "id_parameter", "read_trace"]
 _PART_SPANS = 256
 """A trace is cut into parts of so many spans before one of them is translated to JSON to find a span."""
 
-_HEX = re.compile(r"[0-9a-fA-F]{2,64}")
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2}){1,32}")
 _STATUS = {"UNSET": 0, "OK": 1, "ERROR": 2}
 
 
