@@ -29,6 +29,7 @@ from millrace.store.arrivals import LogArrivals, TraceArrivals
 from millrace.store.catalogue import SIGNALS, File, Signal, check_format, foreign, look, overlapping, removed
 from millrace.store.finding import AROUND_NS, Finder
 from millrace.store.reading import in_sequence
+from millrace.store.resources import ResourceIndex
 from millrace.store.result import Result
 from millrace.store.search import Sql, summaries
 from millrace.store.views import VIEWS, source
@@ -96,6 +97,7 @@ class Store:
         self._trace_index = TraceIndex()
         self._log_index = TraceIndex()
         self._counting = Counting(self.path)
+        self._resources = ResourceIndex()
         self.refresh()
 
     def __enter__(self) -> Self:
@@ -159,6 +161,7 @@ class Store:
         present = {file.path for signal in SIGNALS for file in self._files[signal]}
         self._checked &= present | self._skipped.keys()
         self._trace_index.keep(self._paths("traces"))
+        self._resources.keep(self._paths("traces"))
         self._log_index.keep(self._paths("logs"))
         sources = {signal: source(signal, self._paths(signal)) for signal in SIGNALS}
         cursor = self._connection.cursor()
@@ -408,7 +411,9 @@ class Store:
         def holding(files: Sequence[File], trace_ids: Sequence[str]) -> list[str]:
             return self._holding("traces", trace_ids, files)
 
-        return self._retrying(lambda: Finder(search or Search(), self._files["traces"], run, holding).find())
+        return self._retrying(
+            lambda: Finder(search or Search(), self._files["traces"], run, holding, self._resources).find()
+        )
 
     def summaries(
         self, found: Sequence[Found], *, timeout_s: float = _TIMEOUT_S, on_start: _OnStart | None = None
