@@ -9,6 +9,7 @@ use zstd::zstd_safe::{self, CCtx, CParameter};
 
 use crate::coder::Writer;
 use crate::dictionary::Lookup;
+use crate::family::Family;
 use crate::frame::{Header, Mode, Parts};
 use crate::hash::{quick, xxh64};
 use crate::ids::MessageIds;
@@ -36,9 +37,7 @@ const LOST_FRAMES_MAX: u32 = 16;
 /// Frames that they rest then.
 const REST_FRAMES: u64 = 4096;
 
-/// Shapes that are tried before others, of those that came after the message before.
-const LIKELY_SHAPES: usize = 1;
-/// ... and of those that have the same sketch.
+/// Shapes that are tried after the likeliest: the last ones of messages with the same sketch.
 const SKETCHED_SHAPES: usize = 4;
 /// Sketches of messages that are told apart.
 const SKETCHES: usize = 1 << 10;
@@ -314,26 +313,26 @@ impl Sender {
         before: Before,
         parsed: &mut Parsed<'a>,
     ) -> Option<usize> {
-        let likely = self.tables.likely(before).take(LIKELY_SHAPES);
-        if let Some(number) = first_of(likely, &self.tables.shapes, kind, bytes, parsed) {
+        let likely = self.tables.likely(before);
+        if let Some(number) = likely.filter(|shape| self.tables.has(parsed, *shape, kind, bytes)) {
             return self
                 .tables
                 .code_shape(&mut self.writer, before, Some(number))?;
         }
         let sketch = sketch(kind, bytes);
         let likely = self.shapes.by_sketch(sketch);
-        let mut known = first_of(likely, &self.tables.shapes, kind, bytes, parsed);
+        let mut known = first_of(likely, &self.tables, kind, bytes, parsed);
         if known.is_none() {
             let names_vary = self.tables.is_crowded();
             parsed.read(kind, bytes, names_vary);
             known = self
                 .shapes
-                .find(parsed, &self.tables.shapes, (kind, bytes, names_vary));
+                .find(parsed, &self.tables, (kind, bytes, names_vary));
             if known.is_none() && !self.tables.has_room(parsed.signature.len()) {
                 parsed.give_up(kind, bytes);
                 known = self
                     .shapes
-                    .find(parsed, &self.tables.shapes, (kind, bytes, names_vary));
+                    .find(parsed, &self.tables, (kind, bytes, names_vary));
             }
         }
         if let Some(shape) = self.tables.code_shape(&mut self.writer, before, known)? {
@@ -374,24 +373,26 @@ impl Sender {
         )?;
         let Tables {
             shapes,
+            families,
             dictionary,
             budget,
             ..
         } = &mut self.tables;
         let shape = shapes.get_mut(number)?;
-        if shape.slots.is_empty() {
+        let Family { head, slots, .. } = families.get_mut(shape.family)?;
+        if shape.parts.is_empty() {
             return Some(());
         }
         let path = parsed.path.map_or(Model::OTHER, |path| path as u16);
         let path = shape.paths.model.code(&mut self.writer, path);
         if let Some(path) = path {
-            shape.paths.came(usize::from(path));
+            shape.paths.came(path);
         } else if parsed.path.is_some() {
             // It came so rarely that its model has forgotten it.
-            parsed.without_path(shape, bytes)?;
+            parsed.without_path(shape, head, bytes)?;
         }
         let Shape {
-            slots,
+            parts,
             paths,
             steps,
             literals,
@@ -407,15 +408,15 @@ impl Sender {
         let mut sink = Given::new(values);
         values::code(
             &mut means,
-            slots,
-            path.is_some().then_some(paths.others.as_slice()),
+            (parts, slots),
+            path.is_some().then_some(&*paths.others),
             values,
             Some(&mut self.lookup),
             &mut sink,
             &mut self.places,
         )?;
         if path.is_none() && paths.is_used() {
-            paths.learn(steps, slots, budget, |step, path| {
+            paths.learn(steps, (parts, slots), budget, |step, path| {
                 let value = step.slot().and_then(|slot| values.get(usize::from(slot)));
                 write_step(step, value.copied().unwrap_or_default(), literals, path)
             })?;
@@ -446,15 +447,15 @@ impl ByContent {
     fn find<'a>(
         &self,
         parsed: &mut Parsed<'a>,
-        shapes: &[Shape],
+        tables: &Tables,
         (kind, bytes, names_vary): (Message, &'a [u8], bool),
     ) -> Option<usize> {
         let number = *self.by_hash.get(&quick(&parsed.signature, 0))?;
-        let shape = shapes.get(number)?;
+        let shape = tables.shapes.get(number)?;
         if parsed.signature.get(1) == Some(&OPAQUE) {
             return (shape.is_opaque() && shape.message == kind).then_some(number);
         }
-        if shape.message == kind && parsed.has(shape, bytes) {
+        if tables.has(parsed, number, kind, bytes) {
             return Some(number);
         }
         // Another signature with the same hash; that one cannot be found any more.
@@ -497,16 +498,12 @@ impl ByContent {
 /// The first of these shapes that a message has; it is taken apart then.
 fn first_of<'a>(
     mut likely: impl Iterator<Item = usize>,
-    shapes: &[Shape],
+    tables: &Tables,
     kind: Message,
     bytes: &'a [u8],
     parsed: &mut Parsed<'a>,
 ) -> Option<usize> {
-    likely.find(|number| {
-        shapes
-            .get(*number)
-            .is_some_and(|shape| shape.message == kind && parsed.has(shape, bytes))
-    })
+    likely.find(|number| tables.has(parsed, *number, kind, bytes))
 }
 
 /// A number below [`SKETCHES`] that messages of one shape often have in common: by the first of their names.

@@ -323,13 +323,12 @@ impl Ids {
     /// When the parent was seen, or else the span, if their trace is still known.
     #[inline]
     fn time_of(&self, told: &Told) -> Option<u64> {
-        [told.parent, told.span]
-            .into_iter()
-            .flatten()
-            .find_map(|span| {
-                let trace = self.traces.get(widened(span.trace, self.traces.added))?;
-                Some(widened(span.time, trace.time))
-            })
+        let time = |span: KnownSpan| {
+            let trace = self.traces.get(widened(span.trace, self.traces.added))?;
+            Some(widened(span.time, trace.time))
+        };
+        let by_parent = told.parent.and_then(time);
+        by_parent.or_else(|| told.span.and_then(time))
     }
 
     #[inline]
@@ -348,8 +347,8 @@ impl Ids {
         if let Some(trace) = self.traces.get_mut(remembered.trace) {
             trace.time = time;
         }
-        for number in remembered.spans.into_iter().flatten() {
-            if let Some(span) = self.spans.get_mut(number) {
+        for number in remembered.spans {
+            if let Some(span) = number.and_then(|number| self.spans.get_mut(number)) {
                 span.time = time as u32;
             }
         }

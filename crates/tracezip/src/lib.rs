@@ -10,6 +10,7 @@ mod compress;
 mod decompress;
 mod dictionary;
 mod error;
+mod family;
 mod frame;
 mod hash;
 mod head;

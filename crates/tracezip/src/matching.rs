@@ -6,43 +6,53 @@
 use millrace_wire::field::{DELIMITED, VARINT};
 use millrace_wire::varint;
 
+use crate::head::Head;
 use crate::shape::{Kind, Literals, Shape, Span, Step, lengths_behind_key};
 use crate::signature::{Parsed, delimited, typed};
 
 impl<'a> Parsed<'a> {
     /// Takes a message apart by a shape, if it has that. What an opaque shape has, any message has: those do not count.
-    pub(crate) fn has(&mut self, shape: &Shape, bytes: &'a [u8]) -> bool {
+    pub(crate) fn has(&mut self, shape: &Shape, head: &Head, bytes: &'a [u8]) -> bool {
         if shape.is_opaque() {
             return false;
         }
         if shape.paths.has_any() {
             let mut is_other_path = false;
             let path = Some(shape.paths.last());
-            if self.steps(shape, bytes, path, &mut is_other_path).is_some() {
+            if self
+                .steps(shape, head, bytes, path, &mut is_other_path)
+                .is_some()
+            {
                 return true;
             }
             if !is_other_path {
                 return false;
             }
         }
-        self.steps(shape, bytes, None, &mut false).is_some()
+        self.steps(shape, head, bytes, None, &mut false).is_some()
     }
 
     /// Takes a message that has a shape apart again, with all its values.
-    pub(crate) fn without_path(&mut self, shape: &Shape, bytes: &'a [u8]) -> Option<()> {
-        self.steps(shape, bytes, None, &mut false)
+    pub(crate) fn without_path(
+        &mut self,
+        shape: &Shape,
+        head: &Head,
+        bytes: &'a [u8],
+    ) -> Option<()> {
+        self.steps(shape, head, bytes, None, &mut false)
     }
 
     fn steps(
         &mut self,
         shape: &Shape,
+        head: &Head,
         bytes: &'a [u8],
         path: Option<usize>,
         is_other_path: &mut bool,
     ) -> Option<()> {
         self.empty();
         self.path = path;
-        let mut rest = shape.head.read(bytes, self)?;
+        let mut rest = head.read(bytes, self)?;
         // What stands behind the message that is open.
         let mut outside = None;
         let (mut next, mut run) = (0, 0);

@@ -118,9 +118,10 @@ impl Model {
         self.entries.iter().position(|entry| entry.symbol == symbol)
     }
 
-    /// The symbols that are known, the likeliest about first.
-    pub(crate) fn likely(&self) -> impl Iterator<Item = u16> {
-        self.entries.iter().map(|entry| entry.symbol)
+    /// The symbol that most likely comes, about.
+    #[inline]
+    pub(crate) fn likeliest(&self) -> Option<u16> {
+        self.entries.first().map(|entry| entry.symbol)
     }
 
     /// Bytes held beside the model itself.

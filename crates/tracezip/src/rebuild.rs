@@ -4,6 +4,7 @@ use millrace_wire::field::DELIMITED;
 use millrace_wire::varint;
 
 use crate::coder::Reader;
+use crate::family::Family;
 use crate::frame::{Header, Parts};
 use crate::ids::MessageIds;
 use crate::limits::{DEPTH, Limits};
@@ -186,20 +187,22 @@ impl Receiver {
         )?;
         let Tables {
             shapes,
+            families,
             dictionary,
             budget,
             ..
         } = &mut self.tables;
         let Shape {
-            head,
-            slots,
+            family,
+            parts,
             paths,
             steps,
             literals,
             ..
         } = shapes.get_mut(number)?;
+        let Family { head, slots, .. } = families.get_mut(*family)?;
         head.write(&level.ids, &level.times, work.out.room(head.length())?)?;
-        if slots.is_empty() {
+        if parts.is_empty() {
             return Some(());
         }
         let path = paths
@@ -216,7 +219,7 @@ impl Receiver {
             text: &mut work.text,
             dictionary,
         };
-        let beside_path = path.map(|_| paths.others.as_slice());
+        let beside_path = path.map(|_| &*paths.others);
         let mut sink = Filling {
             level,
             steps,
@@ -225,10 +228,18 @@ impl Receiver {
             out: &mut work.out,
         };
         let places = &mut self.places;
-        values::code(&mut means, slots, beside_path, &[], None, &mut sink, places)?;
+        values::code(
+            &mut means,
+            (parts, slots),
+            beside_path,
+            &[],
+            None,
+            &mut sink,
+            places,
+        )?;
         let out = &work.out;
         if path.is_none() && paths.is_used() {
-            paths.learn(steps, slots, budget, |step, path| {
+            paths.learn(steps, (parts, slots), budget, |step, path| {
                 let kept = step.slot().map_or(Some((0, 0)), |slot| places.kept(slot))?;
                 let value = out.get(kept.0 as usize, kept.1 as usize);
                 write_step(step, value, literals, path)
@@ -243,11 +254,11 @@ type Children = Option<Option<(u8, usize)>>;
 
 impl Level {
     fn begin(&mut self, shape: &Shape) {
-        self.times = Times::unknown(shape.times.len());
+        self.times = Times::unknown(usize::from(shape.times));
         self.ids = shape.empty_ids();
         self.late.clear();
         self.ranges.clear();
-        self.first_late = shape.late;
+        self.first_late = usize::from(shape.late);
         self.path = None;
         (self.next, self.run) = (0, 0);
         self.open = None;
@@ -255,12 +266,12 @@ impl Level {
 
     /// Writes what comes before the next messages inside: their tag and their place, or `None` if there are no more.
     fn until_children(&mut self, shape: &Shape, out: &mut Out) -> Children {
-        while let Some(step) = shape.steps.get(self.next) {
+        while let Some(step) = shape.steps.get(self.next).copied() {
             if self.write_run(&shape.paths, out)? {
                 continue;
             }
             self.next += 1;
-            match *step {
+            match step {
                 Step::Children { tag, place } => return Some(Some((tag, usize::from(place)))),
                 Step::Attribute { slot, .. } | Step::Value { slot, .. } => {
                     let late = usize::from(slot).checked_sub(self.first_late)?;
@@ -290,8 +301,8 @@ impl Level {
 
     /// Writes what is no value.
     #[inline]
-    fn write(&mut self, step: &Step, literals: &Literals, out: &mut Out) -> Option<()> {
-        match *step {
+    fn write(&mut self, step: Step, literals: &Literals, out: &mut Out) -> Option<()> {
+        match step {
             Step::Literal(span) => out.push(literals.get(span)),
             Step::Time { tag, index } => {
                 let mut field = [tag; 9];
@@ -354,7 +365,7 @@ impl Sink for Filling<'_> {
             if level.write_run(self.paths, self.out)? {
                 continue;
             }
-            let step = self.steps.get(level.next)?;
+            let step = *self.steps.get(level.next)?;
             level.next += 1;
             if let Step::Attribute { .. } | Step::Value { .. } | Step::Opaque = step {
                 write_value(step, value, self.literals, self.out)?;
@@ -376,8 +387,8 @@ impl Sink for Filling<'_> {
 
 /// Writes a value and what stands before it.
 #[inline]
-fn write_value(step: &Step, value: &[u8], literals: &Literals, out: &mut Out) -> Option<()> {
-    match *step {
+fn write_value(step: Step, value: &[u8], literals: &Literals, out: &mut Out) -> Option<()> {
+    match step {
         Step::Attribute {
             header, inner_tag, ..
         } => {
@@ -414,13 +425,13 @@ fn write_value(step: &Step, value: &[u8], literals: &Literals, out: &mut Out) ->
 
 /// Appends what a step of a path writes.
 pub(crate) fn write_step(
-    step: &Step,
+    step: Step,
     value: &[u8],
     literals: &Literals,
     path: &mut Out,
 ) -> Option<()> {
     match step {
-        Step::Literal(span) => path.push(literals.get(*span)),
+        Step::Literal(span) => path.push(literals.get(span)),
         _ => write_value(step, value, literals, path),
     }
 }

@@ -38,7 +38,8 @@ fn unhex<const LENGTH: usize, const SIZE: usize>(
     let value: &[u8; LENGTH] = value.first_chunk()?;
     let (mut bytes, mut all) = ([0; SIZE], 0);
     for (byte, at) in bytes.iter_mut().zip(places) {
-        let [high, low] = [at, at + 1].map(|at| nibble(value.get(at).copied().unwrap_or(0)));
+        let digit = |at: usize| nibble(value.get(at).copied().unwrap_or(0));
+        let (high, low) = (digit(at), digit(at + 1));
         all |= high | low;
         *byte = high << 4 | low;
     }

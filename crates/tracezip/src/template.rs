@@ -5,10 +5,11 @@
 use std::ops::Range;
 
 use crate::dictionary::Dictionary;
+use crate::family::Slot;
 use crate::hash::xxh64;
 use crate::memory::{allocated, of_vec};
 use crate::model::Model;
-use crate::shape::{Kind, Slot};
+use crate::shape::Kind;
 use crate::signature::WORD;
 
 /// Words of one text.

@@ -4,8 +4,9 @@ use millrace_wire::varint;
 
 use crate::coder::Code;
 use crate::dictionary::{Dictionary, Key, Lookup};
+use crate::family::Slot;
 use crate::ids::Raw;
-use crate::shape::{Kind, Slot};
+use crate::shape::{Kind, Part};
 use crate::spelling::{Short, decimal, hex8, hex16, uuid};
 use crate::template::{GAP, Split};
 
@@ -120,7 +121,7 @@ struct Words {
 /// sense.
 pub(crate) fn code<C: Code, R: Raw, T: Text>(
     means: &mut Means<'_, C, R, T>,
-    slots: &mut [Slot],
+    (parts, slots): (&[Part], &mut [Slot]),
     beside_path: Option<&[u16]>,
     values: &[&[u8]],
     mut lookup: Option<&mut Lookup>,
@@ -129,17 +130,18 @@ pub(crate) fn code<C: Code, R: Raw, T: Text>(
 ) -> Option<()> {
     places.fresh.clear();
     places.on_path.clear();
-    for number in 0..beside_path.map_or(slots.len(), <[u16]>::len) {
+    for number in 0..beside_path.map_or(parts.len(), <[u16]>::len) {
         let index = match beside_path {
-            Some(slots) => usize::from(*slots.get(number)?),
+            Some(others) => usize::from(*others.get(number)?),
             None => number,
         };
-        let slot = slots.get_mut(index)?;
+        let part = parts.get(index)?;
+        let slot = slots.get_mut(usize::from(part.slot))?;
         let value = values.get(number).copied().unwrap_or_default();
         let words = Some(&mut places.words);
         let lookup = lookup.as_deref_mut();
         let (kept, is_fresh) = one(means, (index, slot), value, lookup, sink, words)?;
-        if slot.on_path {
+        if part.on_path {
             places.on_path.push((index, kept));
         }
         if is_fresh {
@@ -147,10 +149,11 @@ pub(crate) fn code<C: Code, R: Raw, T: Text>(
         }
     }
     for (index, kept) in &places.fresh {
-        let slot = slots.get_mut(*index)?;
+        let part = parts.get(*index)?;
+        let slot = slots.get_mut(usize::from(part.slot))?;
         let value = sink.kept(*index, *kept);
         let is_kept = remember(slot, value, means.dictionary, lookup.as_deref_mut());
-        if !is_kept && slot.on_path {
+        if !is_kept && part.on_path {
             // What cannot be remembered crowds its slot out of the paths.
             slot.surprises = u32::MAX;
         }
