@@ -35,6 +35,10 @@ BARS = {
 ENCODE_NS, DECODE_NS, STATE_BYTES, EXCESS_BYTES = 1_000, 500, 2 << 20, 64
 
 
+LOGS = """The demo's shop writes them (`make demo`): three programs under the stock SDK and its instrumentations, two
+over HTTP and one over gRPC, {counted}; and the same joined and cut. Bytes for each record; every frame was read back.
+"""
+
 LINKS = """
 One gateway reads requests from files and sends them to another, which counts and forgets them: each a process on a CPU
 of its own, with every setting at its default (ten requests in flight; what waits travels together). Rates and CPU time
@@ -50,6 +54,9 @@ def write(results: Mapping[str, Any], links: Mapping[str, Any] | None, folder: P
     folder.mkdir(exist_ok=True)
     tracezip_plots.draw(data, folder, {"encode": ENCODE_NS, "decode": DECODE_NS, "state": STATE_BYTES})
     parts = [HEAD, machine_line(results), "\n## Bars\n", _bars(data)]
+    if logs := results.get("logs"):
+        counted = f"{logs[0]['records']:,} records in {logs[0]['requests']:,} requests"
+        parts += ["\n## Log records\n", LOGS.format(counted=counted), _sizes(logs)]
     parts += ["\n## Size\n", "![Bytes for each span](tracezip-sizes.svg)\n", "Bytes for each span:\n", _sizes(data)]
     parts += [
         "\n## Cost\n",

@@ -125,6 +125,14 @@ def test_a_taken_address_of_the_page_is_said_and_nothing_starts(tmp_path: Path) 
     )
 
 
+def test_a_taken_address_of_a_receiver_is_said_by_the_option_that_gave_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = millrace("serve", "--data", tmp_path, "--grpc", f"127.0.0.1:{port}", "--http", FREE, "--ui", FREE)
+    assert done.code == 1
+    assert done.err.startswith(f"error: --grpc: port {port} of 127.0.0.1 is taken by another process")
+
+
 def test_a_wide_page_has_a_token_that_is_printed_once(tmp_path: Path) -> None:
     with running("serve", "--data", tmp_path, "--grpc", FREE, "--http", FREE, "--ui", "0.0.0.0:0") as process:
         address = process.wait_for("page at ")

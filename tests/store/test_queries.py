@@ -221,6 +221,20 @@ def test_a_directory_without_a_store_is_told_from_one(tmp_path: Path) -> None:
         Store(tmp_path)
 
 
+def test_an_answer_is_bounded_in_bytes_too(store: Store) -> None:
+    with pytest.raises(StoreError, match="the answer has more than 512 MiB: add LIMIT"):
+        store.sql("SELECT repeat('x', 10000) FROM range(900000)")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit means something else elsewhere")
+def test_texts_that_the_query_makes_are_bounded_by_the_memory_of_the_command(store: Store) -> None:
+    command = [sys.executable, "-m", "millrace", "query", "--data", str(store.path), "SELECT repeat('x', 3000000000)"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: the query needs more memory than it may use; narrow it with WHERE.")
+    assert done.stderr.count("\n") == 1
+
+
 def test_without_duckdb_the_error_says_what_to_install(store: Store, tmp_path: Path) -> None:
     program = f"""
 import sys

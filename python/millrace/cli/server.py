@@ -12,7 +12,7 @@ from millrace.cli.codes import DONE, FAILED, INTERRUPTED
 from millrace.cli.data_folder import folder_of, read_server, serving_here, write_server
 from millrace.cli.extra import needed
 from millrace.cli.terminal import Terminal
-from millrace.errors import MillraceError, UnreachableError
+from millrace.errors import ConfigError, GatewayError, MillraceError, UnreachableError
 
 if TYPE_CHECKING:
     from threading import Event
@@ -68,8 +68,26 @@ def serve(arguments: argparse.Namespace) -> int:
         if arguments.max_size is not None:
             keeping["max_size_mib"] = arguments.max_size
         wanted = configuration_of(folder, arguments.grpc, arguments.http, **keeping)
-        configuration = load(wanted, overrides=arguments.overrides)
-        return run_gateway(configuration, arguments, terminal, page)
+        try:
+            configuration = load(wanted, overrides=arguments.overrides)
+            return run_gateway(configuration, arguments, terminal, page)
+        except (ConfigError, GatewayError) as error:
+            raise MillraceError(_by_options(str(error))) from error
+
+
+_OPTIONS = {
+    "receivers.otlp.protocols.grpc.endpoint": "--grpc",
+    "receivers.otlp.protocols.http.endpoint": "--http",
+    "exporters.store.path": "--data",
+}
+"""What was said on the command line, by the setting of the configuration that it became."""
+
+
+def _by_options(sentence: str) -> str:
+    """Return a sentence about the configuration for somebody who has none, and has given options."""
+    for setting, option in _OPTIONS.items():
+        sentence = sentence.replace(f"{setting}:", f"{option}:")
+    return sentence
 
 
 def configuration_of(folder: Path, grpc: str, http: str, **keeping: object) -> dict[str, Any]:
@@ -119,7 +137,8 @@ def _listen(address: str) -> Listening:
         listener = socket.create_server((host, int(port)), family=family, backlog=128)
     except (OSError, OverflowError) as error:
         number = getattr(error, "errno", None)
-        why = os.strerror(number) if number and number > 0 else error
+        why = os.strerror(number) if number and number > 0 else getattr(error, "strerror", None) or error
+        why = str(why).partition(" (while")[0]  # Python adds the address, which is said already
         raise UnreachableError(f"cannot listen on {address}: {why}; --ui gives the page another address") from error
     number = listener.getsockname()[1]
     named = f"[{host}]" if ":" in host else host
@@ -188,6 +207,7 @@ def _page(  # noqa: PLR0913, PLR0917 - what the page is made of
     write_server(folder, card | {name: addresses[name] for name in ("grpc", "http")})
     if not arguments.quiet:
         terminal.say(f"page at {terminal.bold(_address(listening.url, token))}")
+        terminal.say(f"what arrives is kept in {folder}; Ctrl-C stops")
     if arguments.open:
         import webbrowser
 

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
+from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 from millrace._native import Activity, TraceIndex, check_store_file
 from millrace.errors import StoreError
@@ -27,15 +27,13 @@ from millrace.search import Among, Found, Search
 from millrace.store.activity import Asked, Counting
 from millrace.store.arrivals import LogArrivals, TraceArrivals
 from millrace.store.catalogue import SIGNALS, File, Signal, check_format, foreign, look, overlapping, removed
+from millrace.store.duck import connect, fetched, over, sentence
 from millrace.store.finding import AROUND_NS, Finder
 from millrace.store.reading import in_sequence
 from millrace.store.resources import ResourceIndex
 from millrace.store.result import Result
 from millrace.store.search import Sql, summaries
 from millrace.store.views import VIEWS, source
-
-if TYPE_CHECKING:
-    import duckdb
 
 __all__ = ["File", "Found", "Result", "Search", "Store"]
 
@@ -44,8 +42,6 @@ _OnStart = Callable[[Callable[[], object]], object]
 
 _FRESH_S = 0.5
 """A look at the directory is not older than this when a query begins."""
-_ROWS_MAX = 1_000_000
-"""Rows of an answer: more would be a way to fill the memory of the process."""
 _MEMORY = "512MiB"
 _ATTEMPTS = 4
 """A query is begun anew when a file goes while it is being read: merged, or removed by retention."""
@@ -54,7 +50,6 @@ _DAMAGE_S = 10.0
 _TIMEOUT_S = 30.0
 _OTHER_LAYOUT = "another version of millrace or another program has written it"
 _LACKING = re.compile(r'[Cc]olumn "([^"]+)" not found')
-_WITH = re.compile(r"\s*WITH\s+(RECURSIVE\s+)?", re.IGNORECASE)
 
 
 class _Patience(NamedTuple):
@@ -87,7 +82,7 @@ class Store:
     ) -> None:
         self.path = Path(path).absolute()
         check_format(self.path)
-        self._connection = _connect(self.path, memory_limit, threads)
+        self._connection = connect(self.path, memory_limit, threads)
         self._lock = threading.RLock()
         self._files: dict[Signal, list[File]] = {signal: [] for signal in SIGNALS}
         self._skipped: dict[str, str] = {}
@@ -133,7 +128,7 @@ class Store:
                     self._declare()
                 except duckdb.Error as error:  # a file that went since the look, or one that is damaged
                     if attempt == _ATTEMPTS - 1:
-                        raise StoreError(_sentence(error)) from error
+                        raise StoreError(sentence(error)) from error
                     if attempt > 0:
                         self._find_damaged()
                 else:
@@ -201,7 +196,7 @@ class Store:
 
         Raises:
             millrace.errors.StoreError: It is not SQL, is not a SELECT, takes too long, needs more memory than allowed
-                or answers with more than a million rows.
+                or answers with more than a million rows, or more than 512 MiB.
         """
         self._check_statement(query)
         patience = _Patience.of(timeout_s)
@@ -209,11 +204,11 @@ class Store:
         def work() -> Result:
             asked = query
             if trace_ids is not None:
-                asked = _over({signal: self._holding(signal, trace_ids) for signal in ("traces", "logs")}, query)
+                asked = over({signal: self._holding(signal, trace_ids) for signal in ("traces", "logs")}, query)
             elif log_files is not None:
-                asked = _over({"logs": log_files}, query)
+                asked = over({"logs": log_files}, query)
             elif among is not None:
-                asked = _over({among.signal: self._youngest(among)}, query)
+                asked = over({among.signal: self._youngest(among)}, query)
             return self._run(asked, parameters, patience, on_start)
 
         return self._retrying(work)
@@ -243,7 +238,7 @@ class Store:
         try:
             statements = self._connection.extract_statements(query)
         except duckdb.Error as error:
-            raise StoreError(_sentence(error)) from error
+            raise StoreError(sentence(error)) from error
         if len(statements) != 1:
             raise StoreError(f"expected one statement, got {len(statements)}")
         kind = statements[0].type
@@ -276,7 +271,7 @@ class Store:
             if is_interrupted:  # a search asks several times, and only the one that runs can be ended
                 raise StoreError("the query was interrupted")
             cursor.execute(query, parameters)
-            rows = cursor.fetchmany(_ROWS_MAX + 1)
+            rows = fetched(cursor)
             described = cursor.description or []
         except duckdb.InterruptException as error:
             if is_interrupted:
@@ -284,12 +279,11 @@ class Store:
             message = f"the query took longer than {patience.timeout_s:g} s, which is all it may take"
             raise StoreError(message) from error
         except duckdb.OutOfMemoryException as error:
-            raise StoreError(f"the query needs more memory than it may use: {_sentence(error)}") from error
+            why = sentence(error).split("\n")[0]  # what follows is advice that nobody can take here
+            raise StoreError(f"the query needs more memory than it may use; narrow it with WHERE. {why}") from error
         finally:
             timer.cancel()
             cursor.close()
-        if len(rows) > _ROWS_MAX:
-            raise StoreError(f"the answer has more than {_ROWS_MAX:,} rows: add LIMIT, or aggregate")
         return Result([name for name, *_ in described], [str(kind) for _, kind, *_ in described], rows)
 
     def _retrying(self, work: Callable[[], _T]) -> _T:
@@ -308,12 +302,12 @@ class Store:
             try:
                 return work()
             except of_queries as error:
-                raise StoreError(_sentence(error)) from error
+                raise StoreError(sentence(error)) from error
             except duckdb.Error as error:
                 found = attempt > 0 and self._find_damaged()
                 self.refresh()
                 if attempt == _ATTEMPTS - 1 or (attempt > 0 and not found):
-                    raise StoreError(_sentence(error)) from error
+                    raise StoreError(sentence(error)) from error
         raise AssertionError("the last attempt returns or raises")
 
     def _find_damaged(self) -> bool:
@@ -349,7 +343,7 @@ class Store:
                     cursor.execute(f"SELECT * FROM ({query.format(**sources)}) LIMIT 0")
         except duckdb.Error as error:
             lacking = _LACKING.search(str(error))
-            what = f"it lacks the column {lacking[1]}" if lacking else _sentence(error).split("\n")[0]
+            what = f"it lacks the column {lacking[1]}" if lacking else sentence(error).split("\n")[0]
             raise StoreError(f"{what}: {_OTHER_LAYOUT}") from error
         finally:
             cursor.close()
@@ -531,34 +525,6 @@ class Store:
         }
 
 
-def _over(paths: Mapping[Signal, Sequence[str]], query: str) -> str:
-    """Return a query that sees only these files."""
-    sources = {signal: source(signal, paths.get(signal, ())) for signal in SIGNALS}
-    views = ", ".join(f"{name} AS NOT MATERIALIZED ({made.format(**sources)})" for name, (_, made) in VIEWS.items())
-    if begin := _WITH.match(query):  # its own come after ours, which they ask
-        return f"WITH {begin[1] or ''}{views}, {query[begin.end() :]}"
-    return f"WITH {views} {query}"
-
-
-def _connect(path: Path, memory_limit: str, threads: int | None) -> "duckdb.DuckDBPyConnection":
-    try:
-        import duckdb  # noqa: PLC0415 - optional, and heavy
-    except ImportError as error:
-        raise StoreError("the store needs DuckDB: pip install 'millrace[store]'") from error
-    connection = duckdb.connect()
-    connection.execute(f"SET memory_limit = '{memory_limit}'")
-    if threads is not None:
-        connection.execute(f"SET threads = {threads:d}")
-    # No query reads or writes anything but the files of this store.
-    connection.execute("SET autoinstall_known_extensions = false")
-    connection.execute("SET autoload_known_extensions = false")
-    connection.execute("SET temp_directory = ''")
-    connection.execute("SET allowed_directories = [$path]", {"path": f"{path}/"})
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
-    return connection
-
-
 def _summary(row: tuple[Any, ...]) -> dict[str, Any]:
     trace_id, service, name, start, finish, spans, errors, services = row
     return {
@@ -587,8 +553,3 @@ def _ends(path: str) -> tuple[bytes, bytes]:
         return os.pread(file, 4, 0), os.pread(file, 4, max(0, os.fstat(file).st_size - 4))
     finally:
         os.close(file)
-
-
-def _sentence(error: Exception) -> str:
-    """The part of DuckDB's message that is for people; after it come traces of its own stack."""
-    return str(error).split("\n\nStack Trace", 1)[0].strip()

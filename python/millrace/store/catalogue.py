@@ -61,8 +61,8 @@ def check_format(path: Path) -> None:
     try:
         text = name.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        message = f"{path} is not a store: it has no file FORMAT"
-        raise StoreError(f"{message}; a gateway with the exporter `store` and this path makes one") from None
+        found = f"{path} is not a store: it has no file FORMAT" if path.is_dir() else f"there is no store in {path}"
+        raise StoreError(f"{found}; `millrace serve --data {path}` makes one") from None
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{name} cannot be read: {error}") from error
     if text != FORMAT:
