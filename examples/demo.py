@@ -148,7 +148,7 @@ def wait_until_packed(queue: Path) -> None:
         time.sleep(0.05)
 
 
-def run_shop(to: Server, folder: Path) -> Counter[int]:
+def run_shop(to: Server, folder: Path, requests: int = REQUESTS) -> Counter[int]:
     """Run the shop and its customers to the end; return how many requests were answered with which status."""
     grpc = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_ENDPOINT": to.grpc}
     http = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_EXPORTER_OTLP_ENDPOINT": to.http}
@@ -164,7 +164,7 @@ def run_shop(to: Server, folder: Path) -> Counter[int]:
         storefront = running.enter_context(service("storefront", folder / "storefront.log", {**grpc, **shop}))
         client = running.enter_context(httpx.Client(base_url=storefront, timeout=ANSWER_TIMEOUT_S))
         pool = running.enter_context(ThreadPoolExecutor(CUSTOMERS))
-        answers = Counter(pool.map(lambda number: shop_for(client, number), range(REQUESTS)))
+        answers = Counter(pool.map(lambda number: shop_for(client, number), range(requests)))
         wait_until_packed(folder / "orders")
         return answers
 

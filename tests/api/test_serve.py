@@ -57,7 +57,12 @@ def serving(data: Path, *more: str) -> Iterator[Server]:
 
 
 def has_the_shop(found: dict[str, dict[str, dict[str, int]]]) -> bool:
-    return {name: one["rows"] for name, one in found["signals"].items()} == {"traces": 6, "logs": 3, "metrics": 11}
+    return {name: one["rows"] for name, one in found["signals"].items()} == {
+        "traces": 6,
+        "logs": 3,
+        "metrics": 11,
+        "profiles": 0,
+    }
 
 
 def test_what_is_sent_is_kept_shown_and_still_there_afterwards(tmp_path: Path) -> None:

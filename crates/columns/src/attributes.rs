@@ -5,18 +5,13 @@
 //! in the Variant for those who query, and beside it as OTLP for those who want the bytes back.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
-use arrow_array::builder::{
-    BinaryBuilder, BooleanBuilder, Float64Builder, Int64Builder, StringBuilder,
-};
-use arrow_array::{ArrayRef, BinaryArray, DictionaryArray, Int32Array, StructArray};
 use arrow_schema::{DataType, Field, Fields};
 use millrace_wire::field::{DELIMITED, push_delimited, push_tag};
 use millrace_wire::view::ValueView;
 
-use crate::error::Error;
-use crate::sparse::{Sparse, add_bytes};
+use crate::column::{Column, Content};
+use crate::leaf::{Leaf, Use, Width};
 use crate::value::{Pair, Scalar, scalar};
 use crate::variant;
 
@@ -39,41 +34,42 @@ pub(crate) enum Kind {
     Bytes,
 }
 
-enum Typed {
-    Text(Sparse<StringBuilder>),
-    Bool(Sparse<BooleanBuilder>),
-    Int(Sparse<Int64Builder>),
-    Double(Sparse<Float64Builder>),
-    Bytes(Sparse<BinaryBuilder>),
-}
-
 struct KeyColumn {
     key: Box<str>,
     /// A `KeyValue` of this key up to its value.
     prefix: Vec<u8>,
     kind: Option<Kind>,
-    typed: Option<Typed>,
+    typed: Leaf,
     /// Values of another type. Mostly there are none, but `DuckDB` wants the column.
-    value: Sparse<BinaryBuilder>,
+    value: Leaf,
     /// The last row in which the key was seen, counted from 1.
     seen_row: usize,
 }
 
 /// Builds the column `attributes` and its companion `attributes_otlp`.
-#[derive(Default)]
 pub(crate) struct AttributeColumns {
     by_key: HashMap<Box<str>, usize>,
     columns: Vec<KeyColumn>,
     /// Whether keys may still be added: the columns of a file with several row groups are declared beforehand.
     is_frozen: bool,
     rows: usize,
-    residual: Sparse<BinaryBuilder>,
-    otlp: Sparse<BinaryBuilder>,
-    metadata: Metadata,
-    /// Of the row before this one: the column of each attribute. Mostly this row has the same.
+    metadata: Leaf,
+    residual: Leaf,
+    otlp: Leaf,
+    /// The number that a row's dictionary has in `metadata`, by the columns of its attributes.
+    shapes: HashMap<Vec<usize>, u32>,
+    /// Of the row before this one: the column of each attribute, and its dictionary. Mostly this row has the same.
     last_columns: Vec<usize>,
+    last_shape: Option<u32>,
     scratch: Scratch,
-    found: Vec<(usize, Scalar<'static>)>,
+}
+
+/// The value of an attribute that its column can hold.
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    /// The one that the column has had before.
+    Same,
+    Other(Scalar<'a>),
 }
 
 #[derive(Default)]
@@ -82,17 +78,26 @@ struct Scratch {
     value: Vec<u8>,
 }
 
-/// The dictionaries of the rows, each kept once.
-#[derive(Default)]
-struct Metadata {
-    by_columns: HashMap<Vec<usize>, i32>,
-    by_bytes: HashMap<Vec<u8>, i32>,
-    distinct: Vec<Vec<u8>>,
-    of_rows: Vec<i32>,
-}
-
 /// Stands for a key without a column.
 const NO_COLUMN: usize = usize::MAX;
+
+impl Default for AttributeColumns {
+    fn default() -> Self {
+        Self {
+            by_key: HashMap::new(),
+            columns: Vec::new(),
+            is_frozen: false,
+            rows: 0,
+            metadata: Leaf::required(Use::Known),
+            residual: Leaf::optional(Use::Text),
+            otlp: Leaf::optional(Use::Text),
+            shapes: HashMap::new(),
+            last_columns: Vec::new(),
+            last_shape: None,
+            scratch: Scratch::default(),
+        }
+    }
+}
 
 impl AttributeColumns {
     /// Columns for these keys and no others.
@@ -104,7 +109,7 @@ impl AttributeColumns {
         for (key, kind) in keys {
             let index = columns.add_key(&key);
             if let Some(column) = columns.columns.get_mut(index) {
-                column.kind = Some(kind);
+                column.set_kind(kind);
             }
         }
         columns
@@ -116,9 +121,9 @@ impl AttributeColumns {
         self.columns.push(KeyColumn {
             key: key.into(),
             prefix: prefix_of(key),
-            typed: None,
-            value: Sparse::default(),
             kind: None,
+            typed: Leaf::nested(Use::Text),
+            value: Leaf::nested(Use::Text),
             seen_row: 0,
         });
         index
@@ -142,7 +147,7 @@ impl AttributeColumns {
     /// Adds the attributes of one row, in order: a `KeyValue` each.
     pub(crate) fn push<'a>(&mut self, pairs: &[&'a [u8]]) {
         self.rows += 1;
-        let mut found: Vec<(usize, Scalar<'a>)> = emptied(std::mem::take(&mut self.found));
+        let mut found = Vec::with_capacity(pairs.len());
         if self.is_plain(pairs, &mut found) {
             self.push_plain(&found);
         } else {
@@ -150,24 +155,22 @@ impl AttributeColumns {
             scratch.otlp.clear();
             let pairs: Vec<Pair<'a>> = pairs.iter().map(|bytes| Pair::new(bytes)).collect();
             self.push_any(&pairs, &mut scratch);
-            let kept = (!scratch.otlp.is_empty()).then_some(&scratch.otlp[..]);
-            add_bytes(&mut self.otlp, self.rows - 1, kept);
+            self.otlp.put_some(self.rows - 1, &scratch.otlp);
             self.scratch = scratch;
         }
-        self.found = emptied(found);
     }
 
     /// Whether all are scalars that the columns of their keys can hold, which `found` gets, and no key stands twice.
-    fn is_plain<'a>(&mut self, pairs: &[&'a [u8]], found: &mut Vec<(usize, Scalar<'a>)>) -> bool {
+    fn is_plain<'a>(&mut self, pairs: &[&'a [u8]], found: &mut Vec<(usize, Found<'a>)>) -> bool {
         let row = self.rows;
         for (place, bytes) in pairs.iter().enumerate() {
-            let Some((index, scalar)) = self.find(place, bytes) else {
+            let Some((index, value)) = self.find(place, bytes) else {
                 return false;
             };
             match self.columns.get_mut(index) {
-                Some(column) if column.seen_row != row && column.fits(scalar) => {
+                Some(column) if column.seen_row != row && column.holds(value) => {
                     column.seen_row = row;
-                    found.push((index, scalar));
+                    found.push((index, value));
                 }
                 _ => return false,
             }
@@ -176,56 +179,68 @@ impl AttributeColumns {
     }
 
     /// The column and the value of the attribute at `place` of a row, if it is a scalar.
-    fn find<'a>(&mut self, place: usize, bytes: &'a [u8]) -> Option<(usize, Scalar<'a>)> {
+    fn find<'a>(&mut self, place: usize, bytes: &'a [u8]) -> Option<(usize, Found<'a>)> {
+        const TEXT: u8 = 1 << 3 | DELIMITED;
         // Mostly it has the same key as the attribute at this place of the row before.
         if let Some(index) = self.last_columns.get(place)
             && let Some(column) = self.columns.get(*index)
             && let Some([length @ ..0x80, value @ ..]) = bytes.strip_prefix(&column.prefix[..])
             && value.len() == usize::from(*length)
-            && let Some(scalar) = scalar(value)
         {
-            return Some((*index, scalar));
+            if let [TEXT, length @ ..0x80, text @ ..] = value
+                && text.len() == usize::from(*length)
+                && column.kind == Some(Kind::Text)
+                && column.typed.ends_with(text)
+            {
+                return Some((*index, Found::Same));
+            }
+            if let Some(scalar) = scalar(value) {
+                return Some((*index, Found::Other(scalar)));
+            }
         }
         let pair = Pair::new(bytes);
-        Some((self.column_of(place, pair.key), pair.scalar?))
+        let scalar = pair.scalar?;
+        Some((self.column_of(place, pair.key), Found::Other(scalar)))
     }
 
-    fn push_plain(&mut self, found: &[(usize, Scalar<'_>)]) {
+    fn push_plain(&mut self, found: &[(usize, Found<'_>)]) {
         let row = self.rows - 1;
-        for (index, scalar) in found {
+        for (index, value) in found {
             if let Some(column) = self.columns.get_mut(*index) {
-                column.push(*scalar, row);
+                match value {
+                    Found::Same => column.typed.repeat(row),
+                    Found::Other(scalar) => column.push(*scalar, row),
+                }
             }
         }
         let columns = found.iter().map(|(index, _)| index);
-        if let Some(last) = self.metadata.of_rows.last()
-            && self.last_columns.iter().eq(columns.clone())
-        {
-            let last = *last;
-            self.metadata.of_rows.push(last);
-        } else {
-            self.last_columns.clear();
-            self.last_columns.extend(columns);
-            let columns = std::mem::take(&mut self.last_columns);
-            self.push_metadata_of_columns(&columns);
-            self.last_columns = columns;
-        }
+        let shape = match self.last_shape {
+            Some(shape) if self.last_columns.iter().eq(columns.clone()) => shape,
+            _ => {
+                self.last_columns.clear();
+                self.last_columns.extend(columns);
+                self.shape_of_last()
+            }
+        };
+        self.last_shape = Some(shape);
+        self.metadata.put_known(row, shape);
     }
 
-    fn push_metadata_of_columns(&mut self, columns: &[usize]) {
-        let id = if let Some(id) = self.metadata.by_columns.get(columns) {
-            *id
-        } else {
-            let keys: Vec<&str> = columns
-                .iter()
-                .filter_map(|index| self.columns.get(*index))
-                .map(|column| &*column.key)
-                .collect();
-            let id = self.metadata.intern(variant::metadata(keys.into_iter()));
-            self.metadata.by_columns.insert(columns.to_vec(), id);
-            id
-        };
-        self.metadata.of_rows.push(id);
+    fn shape_of_last(&mut self) -> u32 {
+        if let Some(shape) = self.shapes.get(&self.last_columns) {
+            return *shape;
+        }
+        let columns = self.last_columns.iter();
+        let keys: Vec<&str> = columns
+            .filter_map(|index| self.columns.get(*index))
+            .map(|column| &*column.key)
+            .collect();
+        let shape = self
+            .metadata
+            .texts
+            .intern(&variant::metadata(keys.into_iter()));
+        self.shapes.insert(self.last_columns.clone(), shape);
+        shape
     }
 
     /// Adds a row of any attributes.
@@ -265,7 +280,7 @@ impl AttributeColumns {
                 }
                 (Some(column), _) => {
                     push_variant(&mut scratch.value, pair, &mut names);
-                    add_bytes(&mut column.value, row, Some(&scratch.value));
+                    column.value.put(row, &scratch.value);
                 }
                 (None, _) => {
                     push_variant(&mut scratch.value, pair, &mut names);
@@ -276,66 +291,66 @@ impl AttributeColumns {
                 push_delimited(&mut scratch.otlp, 1, pair.bytes);
             }
         }
-        self.push_metadata_of_names(&names, &mut residual);
-        self.last_columns.clear();
-    }
-
-    fn push_metadata_of_names(&mut self, names: &[&str], residual: &mut [(&str, u32, Vec<u8>)]) {
-        let id = self
-            .metadata
-            .intern(variant::metadata(names.iter().copied()));
-        self.metadata.of_rows.push(id);
+        let metadata = variant::metadata(names.iter().copied());
+        let shape = self.metadata.texts.intern(&metadata);
+        self.metadata.put_known(row, shape);
         if !residual.is_empty() {
             let mut object = Vec::new();
-            variant::push_object(&mut object, residual);
-            add_bytes(&mut self.residual, self.rows - 1, Some(&object));
+            variant::push_object(&mut object, &mut residual);
+            self.say_empty(row);
+            self.residual.put(row, &object);
+        }
+        self.last_columns.clear();
+        self.last_shape = None;
+    }
+
+    /// Without any key, each of the rows before this one says that it is an object; a key that comes later is beside that.
+    fn say_empty(&mut self, rows: usize) {
+        if self.columns.is_empty() {
+            for row in self.residual.rows..rows {
+                self.residual.put(row, EMPTY_OBJECT);
+            }
         }
     }
 
-    /// The two columns of all rows so far; building goes on with the next row group.
-    pub(crate) fn finish(&mut self) -> Result<[(Field, ArrayRef); 2], Error> {
-        let rows = std::mem::take(&mut self.rows);
-        let mut fields = Vec::with_capacity(self.columns.len());
-        let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
-        for column in &mut self.columns {
-            let array = column.finish(rows)?;
-            fields.push(Field::new(
-                &*column.key,
-                DataType::Struct(array.fields().clone()),
-                false,
-            ));
-            arrays.push(Arc::new(array));
-        }
-        let (metadata_field, metadata) = self.metadata.finish()?;
-        let mut value = self.residual.finish(rows);
-        let mut members = vec![(metadata_field, metadata)];
-        if fields.is_empty() {
-            let empty = std::iter::repeat_n(EMPTY_OBJECT, rows);
-            value = Arc::new(BinaryArray::from_iter_values(empty));
-        }
-        members.push((Field::new("value", DataType::Binary, true), value));
-        if !fields.is_empty() {
-            let typed = StructArray::try_new(fields.into(), arrays, None)?;
-            members.push((
-                Field::new("typed_value", typed.fields().clone().into_struct(), true),
-                Arc::new(typed),
-            ));
-        }
-        let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = members.into_iter().unzip();
-        let attributes = StructArray::try_new(fields.into(), arrays, None)?;
-        let otlp = self.otlp.finish(rows);
+    /// Row groups have nothing in common but the keys.
+    pub(crate) fn end_group(&mut self) {
+        self.rows = 0;
+        self.shapes.clear();
         self.last_columns.clear();
-        Ok([
-            (
-                Field::new(
-                    "attributes",
-                    attributes.fields().clone().into_struct(),
-                    false,
-                ),
-                Arc::new(attributes),
-            ),
-            (Field::new("attributes_otlp", DataType::Binary, true), otlp),
-        ])
+        self.last_shape = None;
+        for column in &mut self.columns {
+            column.seen_row = 0;
+        }
+    }
+
+    /// The two columns; building goes on.
+    pub(crate) fn finish(&mut self) -> [Column<'_>; 2] {
+        self.say_empty(self.rows);
+        let field = |name: &str, kind, is_nullable| Field::new(name, kind, is_nullable);
+        let mut fields = vec![
+            field("metadata", DataType::Binary, false),
+            field("value", DataType::Binary, true),
+        ];
+        let mut leaves = vec![&mut self.metadata, &mut self.residual];
+        let mut keys = Vec::with_capacity(self.columns.len());
+        for column in &mut self.columns {
+            let kind = column.kind.unwrap_or(Kind::Text);
+            let members = Fields::from(vec![
+                field("value", DataType::Binary, true),
+                field("typed_value", kind.data_type(), true),
+            ]);
+            keys.push(field(&column.key, DataType::Struct(members), false));
+            leaves.extend([&mut column.value, &mut column.typed]);
+        }
+        if !keys.is_empty() {
+            fields.push(field("typed_value", DataType::Struct(keys.into()), true));
+        }
+        let attributes = Column {
+            field: field("attributes", DataType::Struct(fields.into()), false),
+            content: Content::Leaves(leaves),
+        };
+        [attributes, Column::bytes("attributes_otlp", &mut self.otlp)]
     }
 }
 
@@ -343,38 +358,6 @@ fn push_variant<'a>(out: &mut Vec<u8>, pair: &Pair<'a>, names: &mut Vec<&'a str>
     match pair.scalar {
         Some(scalar) => variant::push_scalar(out, scalar),
         None => variant::push_value(out, &ValueView::new(pair.value), names),
-    }
-}
-
-trait IntoStruct {
-    fn into_struct(self) -> DataType;
-}
-
-impl IntoStruct for Fields {
-    fn into_struct(self) -> DataType {
-        DataType::Struct(self)
-    }
-}
-
-impl Metadata {
-    fn intern(&mut self, bytes: Vec<u8>) -> i32 {
-        if let Some(id) = self.by_bytes.get(&bytes) {
-            return *id;
-        }
-        let id = (self.distinct.len() as u32).cast_signed();
-        self.distinct.push(bytes.clone());
-        self.by_bytes.insert(bytes, id);
-        id
-    }
-
-    fn finish(&mut self) -> Result<(Field, ArrayRef), Error> {
-        let keys = Int32Array::from(std::mem::take(&mut self.of_rows));
-        let values = BinaryArray::from_iter_values(self.distinct.drain(..));
-        self.by_columns.clear();
-        self.by_bytes.clear();
-        let array = DictionaryArray::try_new(keys, Arc::new(values))?;
-        let kind = DataType::Dictionary(DataType::Int32.into(), DataType::Binary.into());
-        Ok((Field::new("metadata", kind, false), Arc::new(array)))
     }
 }
 
@@ -388,37 +371,23 @@ impl Kind {
             Scalar::Bytes(_) => Self::Bytes,
         }
     }
-}
 
-impl Typed {
-    fn new(kind: Kind) -> Self {
-        match kind {
-            Kind::Text => Self::Text(Sparse::default()),
-            Kind::Bool => Self::Bool(Sparse::default()),
-            Kind::Int => Self::Int(Sparse::default()),
-            Kind::Double => Self::Double(Sparse::default()),
-            Kind::Bytes => Self::Bytes(Sparse::default()),
-        }
-    }
-
-    fn push(&mut self, scalar: Scalar<'_>, row: usize) {
-        match (self, scalar) {
-            (Self::Text(column), Scalar::Text(text)) => column.at(row).append_value(text),
-            (Self::Bool(column), Scalar::Bool(value)) => column.at(row).append_value(value),
-            (Self::Int(column), Scalar::Int(value)) => column.at(row).append_value(value),
-            (Self::Double(column), Scalar::Double(value)) => column.at(row).append_value(value),
-            (Self::Bytes(column), Scalar::Bytes(bytes)) => column.at(row).append_value(bytes),
-            _ => {}
-        }
-    }
-
-    fn finish(&mut self, rows: usize) -> ArrayRef {
+    const fn data_type(self) -> DataType {
         match self {
-            Self::Text(column) => column.finish(rows),
-            Self::Bool(column) => column.finish(rows),
-            Self::Int(column) => column.finish(rows),
-            Self::Double(column) => column.finish(rows),
-            Self::Bytes(column) => column.finish(rows),
+            Self::Text => DataType::Utf8,
+            Self::Bool => DataType::Boolean,
+            Self::Int => DataType::Int64,
+            Self::Double => DataType::Float64,
+            Self::Bytes => DataType::Binary,
+        }
+    }
+
+    const fn of_leaf(self) -> Use {
+        match self {
+            Self::Text | Self::Bytes => Use::Text,
+            Self::Bool => Use::Truth,
+            Self::Int => Use::Number(Width::Int64),
+            Self::Double => Use::Number(Width::Double),
         }
     }
 }
@@ -429,25 +398,30 @@ impl KeyColumn {
         self.kind.is_none_or(|kind| kind == Kind::of(scalar))
     }
 
-    /// Adds a value that fits.
-    fn push(&mut self, scalar: Scalar<'_>, row: usize) {
-        let kind = *self.kind.get_or_insert(Kind::of(scalar));
-        let typed = self.typed.get_or_insert_with(|| Typed::new(kind));
-        typed.push(scalar, row);
+    fn holds(&self, value: Found<'_>) -> bool {
+        match value {
+            Found::Same => true,
+            Found::Other(scalar) => self.fits(scalar),
+        }
     }
 
-    fn finish(&mut self, rows: usize) -> Result<StructArray, Error> {
-        let kind = self.kind.unwrap_or(Kind::Text);
-        let typed = self.typed.get_or_insert_with(|| Typed::new(kind));
-        let typed = typed.finish(rows);
-        let value = self.value.finish(rows);
-        self.seen_row = 0;
-        let fields = vec![
-            Field::new("value", DataType::Binary, true),
-            Field::new("typed_value", typed.data_type().clone(), true),
-        ];
-        let arrays: Vec<ArrayRef> = vec![value, typed];
-        Ok(StructArray::try_new(fields.into(), arrays, None)?)
+    fn set_kind(&mut self, kind: Kind) {
+        self.kind = Some(kind);
+        self.typed = Leaf::nested(kind.of_leaf());
+    }
+
+    /// Adds a value that fits.
+    fn push(&mut self, scalar: Scalar<'_>, row: usize) {
+        if self.kind.is_none() {
+            self.set_kind(Kind::of(scalar));
+        }
+        match scalar {
+            Scalar::Text(text) => self.typed.put(row, text.as_bytes()),
+            Scalar::Bytes(bytes) => self.typed.put(row, bytes),
+            Scalar::Int(value) => self.typed.put_number(row, value.cast_unsigned()),
+            Scalar::Double(value) => self.typed.put_number(row, value.to_bits()),
+            Scalar::Bool(value) => self.typed.put_truth(row, value),
+        }
     }
 }
 
@@ -457,10 +431,4 @@ pub(crate) fn prefix_of(key: &str) -> Vec<u8> {
     push_delimited(&mut prefix, 1, key.as_bytes());
     push_tag(&mut prefix, 2, DELIMITED);
     prefix
-}
-
-/// The same memory for values of something else: without elements, the collected vector is the one that it was.
-fn emptied<'b>(mut found: Vec<(usize, Scalar<'_>)>) -> Vec<(usize, Scalar<'b>)> {
-    found.clear();
-    found.into_iter().map_while(|_| None).collect()
 }

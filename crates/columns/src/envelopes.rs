@@ -1,57 +1,97 @@
 //! The columns that every signal has: what the item of each row stands under.
 
-use std::sync::Arc;
-
-use arrow_array::builder::{BinaryBuilder, StringBuilder};
-use arrow_array::{ArrayRef, DictionaryArray, Int32Array, StringArray};
-use arrow_schema::{DataType, Field};
 use millrace_wire::view::ResourceView;
 
+use crate::column::Column;
 use crate::error::Error;
+use crate::leaf::{Leaf, Use};
 use crate::pairs::PairColumns;
 use crate::rows::Row;
-use crate::sparse::Sparse;
 use crate::tables::{Shared, Table, Tables, resource_pairs};
 
 /// Builds the columns of resources and scopes.
 ///
 /// Rows name their resource and scope by id. Their bytes, and the attributes of a resource, stand once in each row group:
 /// in its first row with that id.
-#[derive(Default)]
 pub(crate) struct EnvelopeColumns {
-    resources: Vec<i32>,
-    scopes: Vec<i32>,
+    resource_id: Leaf,
+    service_name: Leaf,
+    scope_id: Leaf,
+    scope_name: Leaf,
+    scope_version: Leaf,
+    /// Of the row before this one. Mostly this row has the same.
+    last_resource: Option<u32>,
+    last_scope: Option<u32>,
     is_resource_written: Vec<bool>,
     is_scope_written: Vec<bool>,
-    resource: Sparse<BinaryBuilder>,
+    resource: Leaf,
     resource_attributes: PairColumns,
-    resource_schema_url: Sparse<StringBuilder>,
-    scope: Sparse<BinaryBuilder>,
+    resource_schema_url: Leaf,
+    scope: Leaf,
     types: String,
+    rows: usize,
+}
+
+impl Default for EnvelopeColumns {
+    fn default() -> Self {
+        Self {
+            resource_id: Leaf::required(Use::Known),
+            service_name: Leaf::required(Use::Name),
+            scope_id: Leaf::required(Use::Known),
+            scope_name: Leaf::required(Use::Known),
+            scope_version: Leaf::required(Use::Known),
+            last_resource: None,
+            last_scope: None,
+            is_resource_written: Vec::new(),
+            is_scope_written: Vec::new(),
+            resource: Leaf::optional(Use::Text),
+            resource_attributes: PairColumns::default(),
+            resource_schema_url: Leaf::optional(Use::Text),
+            scope: Leaf::optional(Use::Text),
+            types: String::new(),
+            rows: 0,
+        }
+    }
 }
 
 impl EnvelopeColumns {
     pub(crate) fn push(&mut self, tables: &Tables, row: &Row<'_>) {
-        let place = self.resources.len();
-        self.resources.push(row.resource.cast_signed());
-        self.scopes.push(row.scope.cast_signed());
+        let place = self.rows;
+        self.rows += 1;
+        if self.last_resource == Some(row.resource) {
+            self.resource_id.repeat(place);
+            self.service_name.repeat(place);
+        } else if let Some(resource) = tables.resources.get(row.resource) {
+            self.last_resource = Some(row.resource);
+            self.resource_id.put(place, resource.id.as_bytes());
+            self.service_name.put(place, resource.name.as_bytes());
+        }
+        if self.last_scope == Some(row.scope) {
+            self.scope_id.repeat(place);
+            self.scope_name.repeat(place);
+            self.scope_version.repeat(place);
+        } else if let Some(scope) = tables.scopes.get(row.scope) {
+            self.last_scope = Some(row.scope);
+            self.scope_id.put(place, scope.id.as_bytes());
+            self.scope_name.put(place, scope.name.as_bytes());
+            self.scope_version.put(place, scope.version.as_bytes());
+        }
         if let Some(resource) = first(
             &mut self.is_resource_written,
             &tables.resources,
             row.resource,
         ) {
-            self.resource.at(place).append_value(&resource.bytes);
+            self.resource.put(place, &resource.bytes);
             self.resource_attributes
                 .push(resource_pairs(&resource.bytes), &mut self.types);
             let view = ResourceView::new(&resource.bytes);
             self.resource_schema_url
-                .at(place)
-                .append_value(view.schema_url);
+                .put(place, view.schema_url.as_bytes());
         } else {
             self.resource_attributes.push_null();
         }
         if let Some(scope) = first(&mut self.is_scope_written, &tables.scopes, row.scope) {
-            self.scope.at(place).append_value(&scope.bytes);
+            self.scope.put(place, &scope.bytes);
         }
     }
 
@@ -59,34 +99,21 @@ impl EnvelopeColumns {
     pub(crate) fn end_group(&mut self) {
         self.is_resource_written.clear();
         self.is_scope_written.clear();
+        (self.last_resource, self.last_scope) = (None, None);
+        self.rows = 0;
     }
 
-    pub(crate) fn finish(&mut self, tables: &Tables) -> Result<Vec<(Field, ArrayRef)>, Error> {
-        let rows = self.resources.len();
-        let resources = Int32Array::from(std::mem::take(&mut self.resources));
-        let scopes = Int32Array::from(std::mem::take(&mut self.scopes));
-        let text = |name: &str, keys: &Int32Array, table: &Table, of: fn(&Shared) -> &str| {
-            dictionary(name, keys, table.entries().iter().map(of))
-        };
+    pub(crate) fn finish(&mut self) -> Result<Vec<Column<'_>>, Error> {
         Ok(vec![
-            text("resource_id", &resources, &tables.resources, |it| &it.id)?,
-            text("service_name", &resources, &tables.resources, |it| &it.name)?,
-            text("scope_id", &scopes, &tables.scopes, |it| &it.id)?,
-            text("scope_name", &scopes, &tables.scopes, |it| &it.name)?,
-            text("scope_version", &scopes, &tables.scopes, |it| &it.version)?,
-            (
-                Field::new("resource", DataType::Binary, true),
-                self.resource.finish(rows),
-            ),
-            self.resource_attributes.finish("resource_attributes")?,
-            (
-                Field::new("resource_schema_url", DataType::Utf8, true),
-                self.resource_schema_url.finish(rows),
-            ),
-            (
-                Field::new("scope", DataType::Binary, true),
-                self.scope.finish(rows),
-            ),
+            Column::text("resource_id", &mut self.resource_id),
+            Column::text("service_name", &mut self.service_name),
+            Column::text("scope_id", &mut self.scope_id),
+            Column::text("scope_name", &mut self.scope_name),
+            Column::text("scope_version", &mut self.scope_version),
+            Column::bytes("resource", &mut self.resource),
+            Column::array(self.resource_attributes.finish("resource_attributes")?),
+            Column::text("resource_schema_url", &mut self.resource_schema_url),
+            Column::bytes("scope", &mut self.scope),
         ])
     }
 }
@@ -102,16 +129,4 @@ fn first<'a>(written: &mut Vec<bool>, table: &'a Table, index: u32) -> Option<&'
         return None;
     }
     table.get(index as u32)
-}
-
-/// A column of few different texts.
-pub(crate) fn dictionary<'a>(
-    name: &str,
-    keys: &Int32Array,
-    texts: impl Iterator<Item = &'a str>,
-) -> Result<(Field, ArrayRef), Error> {
-    let values = Arc::new(StringArray::from_iter_values(texts));
-    let array = DictionaryArray::try_new(keys.clone(), values)?;
-    let kind = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
-    Ok((Field::new(name, kind, false), Arc::new(array)))
 }

@@ -42,15 +42,31 @@ const fn values() -> [u8; 256] {
 
 /// Appends two digits for each byte.
 pub(crate) fn push(out: &mut String, bytes: &[u8]) {
+    let mut digits = Vec::with_capacity(2 * bytes.len());
+    push_digits(&mut digits, bytes);
+    out.push_str(str::from_utf8(&digits).unwrap_or_default());
+}
+
+/// The same for those who need no text.
+#[inline]
+pub(crate) fn push_digits(out: &mut Vec<u8>, bytes: &[u8]) {
     // Ids have 8 or 16 bytes: a piece at a time, and not a character.
-    for piece in bytes.chunks(16) {
-        let mut digits = [[0; 2]; 16];
+    let (pieces, rest) = bytes.as_chunks::<8>();
+    for piece in pieces {
+        let mut digits = [[0; 2]; 8];
         for (pair, byte) in digits.iter_mut().zip(piece) {
-            *pair = DIGITS.get(usize::from(*byte)).copied().unwrap_or_default();
+            *pair = of_byte(*byte);
         }
-        let digits = digits.as_flattened().get(..2 * piece.len());
-        out.push_str(str::from_utf8(digits.unwrap_or_default()).unwrap_or_default());
+        out.extend_from_slice(digits.as_flattened());
     }
+    for byte in rest {
+        out.extend_from_slice(&of_byte(*byte));
+    }
+}
+
+#[inline]
+fn of_byte(byte: u8) -> [u8; 2] {
+    DIGITS.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 /// The digits of a number, most significant first.

@@ -1,60 +1,67 @@
 //! Log records as columns.
 
-use std::sync::Arc;
-
-use arrow_array::builder::{
-    BinaryBuilder, Int32Builder, StringBuilder, UInt32Builder, UInt64Builder,
-};
-use arrow_array::{Array as _, ArrayRef};
-use arrow_schema::{DataType, Field};
+use arrow_schema::DataType;
 use millrace_wire::field::{Fields, Value};
 use millrace_wire::view::ValueView;
 
 use crate::attributes::AttributeColumns;
+use crate::column::Column;
 use crate::envelopes::EnvelopeColumns;
 use crate::error::Error;
 use crate::hex;
 use crate::json_text;
+use crate::leaf::{Leaf, Use, Width};
 use crate::rows::Row;
-use crate::spans::emptied;
-use crate::sparse::{Sparse, add_bytes, add_count, add_text};
+use crate::spans::{ATTRIBUTES, bits};
 use crate::tables::Tables;
 use crate::value::{Scalar, scalar};
 
 /// Builds the columns of log records.
-#[derive(Default)]
 pub(crate) struct LogColumns {
     envelopes: EnvelopeColumns,
-    time: UInt64Builder,
-    observed_time: UInt64Builder,
-    severity_number: Int32Builder,
-    severity_text: Sparse<StringBuilder>,
-    body: Sparse<StringBuilder>,
+    time: Leaf,
+    observed_time: Leaf,
+    severity_number: Leaf,
+    severity_text: Leaf,
+    body: Leaf,
     /// The `AnyValue` of a body that is not just text.
-    body_otlp: Sparse<BinaryBuilder>,
-    event_name: Sparse<StringBuilder>,
-    trace_id: Sparse<StringBuilder>,
-    span_id: Sparse<StringBuilder>,
-    flags: Sparse<UInt32Builder>,
-    dropped_attributes: Sparse<UInt32Builder>,
+    body_otlp: Leaf,
+    event_name: Leaf,
+    trace_id: Leaf,
+    span_id: Leaf,
+    flags: Leaf,
+    dropped_attributes: Leaf,
     attributes: AttributeColumns,
-    otlp: Sparse<BinaryBuilder>,
+    otlp: Leaf,
     rows: usize,
-    pairs: Vec<&'static [u8]>,
     scratch: String,
 }
 
 impl LogColumns {
     pub(crate) fn new(attributes: AttributeColumns) -> Self {
         Self {
+            envelopes: EnvelopeColumns::default(),
+            time: Leaf::required(Use::Time),
+            observed_time: Leaf::required(Use::Time),
+            severity_number: Leaf::required(Use::Number(Width::Int32)),
+            severity_text: Leaf::optional(Use::Text),
+            body: Leaf::optional(Use::Text),
+            body_otlp: Leaf::optional(Use::Text),
+            event_name: Leaf::optional(Use::Text),
+            trace_id: Leaf::optional(Use::TraceId),
+            span_id: Leaf::optional(Use::Id),
+            flags: Leaf::optional(Use::Number(Width::UInt32)),
+            dropped_attributes: Leaf::optional(Use::Number(Width::UInt32)),
             attributes,
-            ..Self::default()
+            otlp: Leaf::optional(Use::Text),
+            rows: 0,
+            scratch: String::new(),
         }
     }
 
     pub(crate) fn push(&mut self, tables: &Tables, row: &Row<'_>) {
         self.envelopes.push(tables, row);
-        let mut pairs = emptied(std::mem::take(&mut self.pairs));
+        let mut pairs = Vec::with_capacity(ATTRIBUTES);
         let (mut time, mut observed, mut severity, mut flags, mut dropped) = (0, 0, 0, 0, 0);
         let (mut severity_text, mut event_name) = (&[][..], &[][..]);
         let (mut trace_id, mut span_id) = (&[][..], &[][..]);
@@ -75,76 +82,70 @@ impl LogColumns {
                 _ => is_odd = true,
             }
         }
-        self.time.append_value(time);
-        self.observed_time.append_value(observed);
-        self.severity_number.append_value(severity);
         let place = self.rows;
-        add_text(&mut self.severity_text, place, severity_text);
+        self.time.put_number(place, time);
+        self.observed_time.put_number(place, observed);
+        self.severity_number.put_number(place, bits(severity));
+        self.severity_text.put_some(place, severity_text);
         self.push_body(body);
-        add_text(&mut self.event_name, place, event_name);
+        self.event_name.put_some(place, event_name);
         for (column, id) in [(&mut self.trace_id, trace_id), (&mut self.span_id, span_id)] {
             self.scratch.clear();
             hex::push(&mut self.scratch, id);
-            add_text(column, place, self.scratch.as_bytes());
+            column.put_some(place, self.scratch.as_bytes());
         }
-        add_count(&mut self.flags, place, flags);
-        add_count(&mut self.dropped_attributes, place, dropped);
+        self.flags.put_count(place, flags);
+        self.dropped_attributes.put_count(place, dropped);
         self.attributes.push(&pairs);
-        add_bytes(&mut self.otlp, place, is_odd.then_some(row.item));
+        if is_odd {
+            self.otlp.put(place, row.item);
+        }
         self.rows += 1;
-        self.pairs = emptied(pairs);
     }
 
     fn push_body(&mut self, body: Option<&[u8]>) {
         let Some(value) = body else { return };
         if let Some(Scalar::Text(text)) = scalar(value) {
-            self.body.at(self.rows).append_value(text);
+            self.body.put(self.rows, text.as_bytes());
             return;
         }
         let view = ValueView::new(value);
         if !matches!(view, ValueView::Empty) {
             self.scratch.clear();
             json_text::push_text(&mut self.scratch, &view);
-            self.body.at(self.rows).append_value(&self.scratch);
+            self.body.put(self.rows, self.scratch.as_bytes());
         }
-        add_bytes(&mut self.body_otlp, self.rows, Some(value));
+        self.body_otlp.put(self.rows, value);
     }
 
     pub(crate) fn end_group(&mut self) {
         self.envelopes.end_group();
+        self.attributes.end_group();
+        self.rows = 0;
     }
 
-    pub(crate) fn finish(&mut self, tables: &Tables) -> Result<Vec<(Field, ArrayRef)>, Error> {
-        let rows = std::mem::take(&mut self.rows);
-        let sparse = |name: &str, array: ArrayRef| {
-            (Field::new(name, array.data_type().clone(), true), array)
-        };
-        let time = |name: &str, builder: &mut UInt64Builder| -> (Field, ArrayRef) {
-            let field = Field::new(name, DataType::UInt64, false);
-            (field, Arc::new(builder.finish()))
-        };
-        let mut columns = self.envelopes.finish(tables)?;
+    pub(crate) fn finish(&mut self) -> Result<Vec<Column<'_>>, Error> {
+        use DataType::{Int32, UInt32, UInt64};
+        let mut columns = self.envelopes.finish()?;
         columns.extend([
-            time("time_unix_nano", &mut self.time),
-            time("observed_time_unix_nano", &mut self.observed_time),
-            (
-                Field::new("severity_number", DataType::Int32, false),
-                Arc::new(self.severity_number.finish()),
-            ),
-            sparse("severity_text", self.severity_text.finish(rows)),
-            sparse("body", self.body.finish(rows)),
-            sparse("body_otlp", self.body_otlp.finish(rows)),
-            sparse("event_name", self.event_name.finish(rows)),
-            sparse("trace_id", self.trace_id.finish(rows)),
-            sparse("span_id", self.span_id.finish(rows)),
-            sparse("flags", self.flags.finish(rows)),
-            sparse(
+            Column::leaf("time_unix_nano", UInt64, &mut self.time),
+            Column::leaf("observed_time_unix_nano", UInt64, &mut self.observed_time),
+            Column::leaf("severity_number", Int32, &mut self.severity_number),
+            Column::text("severity_text", &mut self.severity_text),
+            Column::text("body", &mut self.body),
+            Column::bytes("body_otlp", &mut self.body_otlp),
+            Column::text("event_name", &mut self.event_name),
+            Column::text("trace_id", &mut self.trace_id),
+            Column::text("span_id", &mut self.span_id),
+            Column::leaf("flags", UInt32, &mut self.flags),
+            Column::leaf(
                 "dropped_attributes_count",
-                self.dropped_attributes.finish(rows),
+                UInt32,
+                &mut self.dropped_attributes,
             ),
         ]);
-        columns.extend(self.attributes.finish()?);
-        columns.push(sparse("otlp", self.otlp.finish(rows)));
+        columns.extend(self.attributes.finish());
+        columns.push(Column::bytes("otlp", &mut self.otlp));
         Ok(columns)
     }
 }

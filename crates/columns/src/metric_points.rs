@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::builder::{
     BinaryBuilder, Float64Builder, Int32Builder, Int64Builder, UInt32Builder, UInt64Builder,
 };
-use arrow_array::{ArrayRef, BooleanArray, Int32Array, StructArray};
+use arrow_array::{ArrayRef, BooleanArray, DictionaryArray, Int32Array, StringArray, StructArray};
 use arrow_schema::{DataType, Field};
 use millrace_wire::field::{Fields, Value};
 use millrace_wire::view::{
@@ -14,11 +14,12 @@ use millrace_wire::view::{
 };
 
 use crate::attributes::AttributeColumns;
-use crate::envelopes::{EnvelopeColumns, dictionary};
+use crate::column::Column;
+use crate::envelopes::EnvelopeColumns;
 use crate::error::Error;
 use crate::nested::{ExemplarColumns, list};
 use crate::rows::Row;
-use crate::spans::emptied;
+use crate::spans::ATTRIBUTES;
 use crate::sparse::{Sparse, add_bytes, add_count, add_number};
 use crate::tables::Tables;
 
@@ -45,7 +46,12 @@ impl<B> Numbers<B> {
         self.ends.push(self.count);
     }
 
-    fn finish(&mut self, name: &str, kind: DataType, values: ArrayRef) -> Result<Column, Error> {
+    fn finish(
+        &mut self,
+        name: &str,
+        kind: DataType,
+        values: ArrayRef,
+    ) -> Result<NamedArray, Error> {
         self.count = 0;
         let ends = std::mem::replace(&mut self.ends, vec![0]);
         list(name, Field::new("element", kind, false), ends, values)
@@ -60,7 +66,7 @@ impl Numbers<UInt64Builder> {
         self.end_row(added);
     }
 
-    fn column(&mut self, name: &str) -> Result<Column, Error> {
+    fn column(&mut self, name: &str) -> Result<NamedArray, Error> {
         let values = Arc::new(self.values.finish());
         self.finish(name, DataType::UInt64, values)
     }
@@ -74,13 +80,13 @@ impl Numbers<Float64Builder> {
         self.end_row(added);
     }
 
-    fn column(&mut self, name: &str) -> Result<Column, Error> {
+    fn column(&mut self, name: &str) -> Result<NamedArray, Error> {
         let values = Arc::new(self.values.finish());
         self.finish(name, DataType::Float64, values)
     }
 }
 
-type Column = (Field, ArrayRef);
+type NamedArray = (Field, ArrayRef);
 
 /// Builds the columns of data points.
 #[derive(Default)]
@@ -112,8 +118,6 @@ pub(crate) struct PointColumns {
     exemplars: ExemplarColumns,
     otlp: Sparse<BinaryBuilder>,
     rows: usize,
-    pairs: Vec<&'static [u8]>,
-    exemplar_bytes: Vec<&'static [u8]>,
 }
 
 /// One side of the buckets of exponential histograms.
@@ -192,8 +196,8 @@ impl PointColumns {
             "summary" => SUMMARY,
             _ => NUMBER,
         };
-        let mut pairs = emptied(std::mem::take(&mut self.pairs));
-        let mut exemplars = emptied(std::mem::take(&mut self.exemplar_bytes));
+        let mut pairs = Vec::with_capacity(ATTRIBUTES);
+        let mut exemplars = Vec::new();
         let (mut start, mut time, mut flags, mut is_odd) = (0, 0, 0, false);
         let mut values = Values::default();
         for field in Fields::new(row.item) {
@@ -230,8 +234,6 @@ impl PointColumns {
         self.exemplars.push(&exemplars);
         add_bytes(&mut self.otlp, self.rows, is_odd.then_some(row.item));
         self.rows += 1;
-        self.pairs = emptied(pairs);
-        self.exemplar_bytes = emptied(exemplars);
     }
 
     fn push_metric(&mut self, tables: &Tables, row: &Row<'_>) {
@@ -326,7 +328,7 @@ impl PointColumns {
         is_odd
     }
 
-    fn metric_columns(&mut self, tables: &Tables, rows: usize) -> Result<Vec<Column>, Error> {
+    fn metric_columns(&mut self, tables: &Tables, rows: usize) -> Result<Vec<NamedArray>, Error> {
         let metrics = Int32Array::from(std::mem::take(&mut self.metrics));
         let views: Vec<MetricView<'_>> = tables
             .metrics
@@ -383,8 +385,8 @@ impl PointColumns {
         ])
     }
 
-    fn quantile_column(&mut self) -> Result<Column, Error> {
-        let members: Vec<Column> = vec![
+    fn quantile_column(&mut self) -> Result<NamedArray, Error> {
+        let members: Vec<NamedArray> = vec![
             (
                 Field::new("quantile", DataType::Float64, false),
                 Arc::new(self.quantiles.values.finish()),
@@ -403,21 +405,21 @@ impl PointColumns {
 
     pub(crate) fn end_group(&mut self) {
         self.envelopes.end_group();
+        self.attributes.end_group();
         self.is_metric_written.clear();
     }
 
-    pub(crate) fn finish(&mut self, tables: &Tables) -> Result<Vec<Column>, Error> {
+    pub(crate) fn finish(&mut self, tables: &Tables) -> Result<Vec<Column<'_>>, Error> {
         let rows = std::mem::take(&mut self.rows);
-        let whole = |name: &str, builder: &mut UInt64Builder| -> Column {
+        let whole = |name: &str, builder: &mut UInt64Builder| -> NamedArray {
             let field = Field::new(name, DataType::UInt64, false);
             (field, Arc::new(builder.finish()))
         };
         let sparse = |name: &str, array: ArrayRef| {
             (Field::new(name, array.data_type().clone(), true), array)
         };
-        let mut columns = self.envelopes.finish(tables)?;
-        columns.extend(self.metric_columns(tables, rows)?);
-        columns.extend([
+        let mut arrays = self.metric_columns(tables, rows)?;
+        arrays.extend([
             whole("series", &mut self.series),
             whole("time_unix_nano", &mut self.time),
             whole("start_time_unix_nano", &mut self.start),
@@ -439,9 +441,11 @@ impl PointColumns {
             self.negative.counts.column("negative_bucket_counts")?,
             self.quantile_column()?,
         ]);
-        columns.extend(self.attributes.finish()?);
-        columns.push(self.exemplars.finish()?);
-        columns.push(sparse("otlp", self.otlp.finish(rows)));
+        let mut columns = self.envelopes.finish()?;
+        columns.extend(arrays.into_iter().map(Column::array));
+        columns.extend(self.attributes.finish());
+        columns.push(Column::array(self.exemplars.finish()?));
+        columns.push(Column::array(sparse("otlp", self.otlp.finish(rows))));
         Ok(columns)
     }
 }
@@ -454,4 +458,16 @@ impl Values {
     fn set_int(&mut self, value: i64) {
         (self.value_double, self.value_int) = (None, Some(value));
     }
+}
+
+/// A column of few different texts.
+fn dictionary<'a>(
+    name: &str,
+    keys: &Int32Array,
+    texts: impl Iterator<Item = &'a str>,
+) -> Result<(Field, ArrayRef), Error> {
+    let values = Arc::new(StringArray::from_iter_values(texts));
+    let array = DictionaryArray::try_new(keys.clone(), values)?;
+    let kind = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
+    Ok((Field::new(name, kind, false), Arc::new(array)))
 }

@@ -1,11 +1,10 @@
 //! Gathers the items of requests and sorts them as files are sorted.
 
-use std::collections::HashMap;
-
 use bytes::Bytes;
 use millrace_wire::Signal;
 use millrace_wire::field::{Fields, Value, push_delimited};
 
+use crate::dictionary::Dictionary;
 use crate::tables::{Tables, describe_metric, describe_resource, describe_scope, hash, without};
 
 const SCOPES: u32 = 2;
@@ -52,7 +51,7 @@ pub struct Rows {
     requests: Vec<Bytes>,
     entries: Vec<Entry>,
     pub(crate) tables: Tables,
-    names: HashMap<Vec<u8>, u32>,
+    names: Dictionary,
     /// The least and greatest time of an item: of a span its start, of the others their own.
     times: Option<(u64, u64)>,
     scratch: Vec<u8>,
@@ -67,7 +66,7 @@ impl Rows {
             requests: Vec::new(),
             entries: Vec::new(),
             tables: Tables::default(),
-            names: HashMap::new(),
+            names: Dictionary::default(),
             times: None,
             scratch: Vec::new(),
         }
@@ -122,7 +121,7 @@ impl Rows {
                 Signal::Metrics => self.push_metric(request, place, item),
                 Signal::Traces => {
                     let (name, time) = name_and_start(item);
-                    let name = self.name(name);
+                    let name = self.names.intern(name);
                     self.push_item(request, place, (name, 0, 0, time), item);
                 }
                 _ => self.push_item(request, place, (0, 0, 0, time_of_log(item)), item),
@@ -148,7 +147,7 @@ impl Rows {
         without(data, POINTS, &mut description);
         push_delimited(&mut bytes, arm, &description);
         let index = self.tables.metrics.intern(&bytes, describe_metric);
-        let name = self.name(&bytes);
+        let name = self.names.intern(&bytes);
         for field in Fields::new(data) {
             if let (POINTS, Value::Delimited(point)) = (field.number, field.value) {
                 let (series, time) = series_and_time(arm, point);
@@ -182,22 +181,13 @@ impl Rows {
         });
     }
 
-    fn name(&mut self, name: &[u8]) -> u32 {
-        if let Some(index) = self.names.get(name) {
-            return *index;
-        }
-        let index = self.names.len() as u32;
-        self.names.insert(name.to_vec(), index);
-        index
-    }
-
     /// Sorts by resource, name and start; points by resource, metric, series and time.
     pub(crate) fn sort(&mut self) {
-        let mut names: Vec<_> = self.names.iter().collect();
+        let mut names: Vec<_> = self.names.values().zip(0usize..).collect();
         names.sort_unstable();
         let mut ranks = vec![0u32; names.len()];
         for (rank, (_, index)) in names.iter().enumerate() {
-            if let Some(place) = ranks.get_mut(**index as usize) {
+            if let Some(place) = ranks.get_mut(*index) {
                 *place = rank as u32;
             }
         }
@@ -249,13 +239,15 @@ fn touch(item: &[u8]) {
     }
 }
 
-/// Name and start of a span.
+/// Name and start of a span, as far as its order needs them: they stand in front of what is most of it, and a part that
+/// stands there again behind that is not looked for.
 pub(crate) fn name_and_start(span: &[u8]) -> (&[u8], u64) {
     let (mut name, mut start) = (&[][..], 0);
     for field in Fields::new(span) {
         match field.number {
             5 => name = field.value.delimited(),
             7 => start = field.value.bits(),
+            8.. if start != 0 => break,
             _ => {}
         }
     }

@@ -1,76 +1,47 @@
 //! Spans as columns.
 
-use std::sync::Arc;
-
-use arrow_array::builder::{
-    BinaryBuilder, Int32Builder, StringBuilder, UInt32Builder, UInt64Builder,
-};
-use arrow_array::{Array as _, ArrayRef};
-use arrow_schema::{DataType, Field};
+use arrow_schema::DataType;
 use millrace_wire::field::{Fields, Value};
 
 use crate::attributes::AttributeColumns;
+use crate::column::Column;
 use crate::envelopes::EnvelopeColumns;
 use crate::error::Error;
 use crate::hex;
+use crate::leaf::{Leaf, Use, Width};
 use crate::nested::{EventColumns, LinkColumns};
 use crate::rows::Row;
-use crate::sparse::{Sparse, add_bytes, add_count, add_number, add_text};
 use crate::tables::Tables;
 
 /// Builds the columns of spans.
-#[derive(Default)]
 pub(crate) struct SpanColumns {
     envelopes: EnvelopeColumns,
-    name: StringBuilder,
-    start: UInt64Builder,
-    duration: UInt64Builder,
+    name: Leaf,
+    start: Leaf,
+    duration: Leaf,
     /// Where a span ends before it starts; else the end is start and duration.
-    early_end: Sparse<UInt64Builder>,
-    trace_id: StringBuilder,
-    span_id: StringBuilder,
-    parent_span_id: StringBuilder,
-    trace_state: Sparse<StringBuilder>,
-    kind: Int32Builder,
-    status_code: Sparse<Int32Builder>,
-    status_message: Sparse<StringBuilder>,
-    flags: Sparse<UInt32Builder>,
-    dropped_attributes: Sparse<UInt32Builder>,
-    dropped_events: Sparse<UInt32Builder>,
-    dropped_links: Sparse<UInt32Builder>,
+    early_end: Leaf,
+    trace_id: Leaf,
+    span_id: Leaf,
+    parent_span_id: Leaf,
+    trace_state: Leaf,
+    kind: Leaf,
+    status_code: Leaf,
+    status_message: Leaf,
+    flags: Leaf,
+    dropped_attributes: Leaf,
+    dropped_events: Leaf,
+    dropped_links: Leaf,
     attributes: AttributeColumns,
     events: EventColumns,
     links: LinkColumns,
-    otlp: Sparse<BinaryBuilder>,
+    otlp: Leaf,
     rows: usize,
-    id: String,
-    parts: Parts<'static>,
+    id: Vec<u8>,
 }
 
-/// The repeated fields of a span.
-#[derive(Default)]
-struct Parts<'a> {
-    attributes: Vec<&'a [u8]>,
-    events: Vec<&'a [u8]>,
-    links: Vec<&'a [u8]>,
-}
-
-impl Parts<'_> {
-    /// The same memory, empty, for another span.
-    fn emptied<'b>(self) -> Parts<'b> {
-        Parts {
-            attributes: emptied(self.attributes),
-            events: emptied(self.events),
-            links: emptied(self.links),
-        }
-    }
-}
-
-/// The same memory for slices of something else: without elements, the collected vector is the one that it was.
-pub(crate) fn emptied<'b, T: ?Sized>(mut slices: Vec<&T>) -> Vec<&'b T> {
-    slices.clear();
-    slices.into_iter().map_while(|_| None).collect()
-}
+/// Most items have no more attributes: a vector for so many does not grow.
+pub(crate) const ATTRIBUTES: usize = 16;
 
 /// The scalars of a span. Absent is what protobuf does not write: zero and empty.
 #[derive(Default)]
@@ -94,15 +65,37 @@ struct Scalars<'a> {
 
 impl SpanColumns {
     pub(crate) fn new(attributes: AttributeColumns) -> Self {
+        let count = || Leaf::optional(Use::Number(Width::UInt32));
         Self {
+            envelopes: EnvelopeColumns::default(),
+            name: Leaf::required(Use::Name),
+            start: Leaf::required(Use::Time),
+            duration: Leaf::required(Use::Duration),
+            early_end: Leaf::optional(Use::Duration),
+            trace_id: Leaf::required(Use::TraceId),
+            span_id: Leaf::required(Use::Id),
+            parent_span_id: Leaf::required(Use::Id),
+            trace_state: Leaf::optional(Use::Text),
+            kind: Leaf::required(Use::Number(Width::Int32)),
+            status_code: Leaf::optional(Use::Number(Width::Int32)),
+            status_message: Leaf::optional(Use::Text),
+            flags: count(),
+            dropped_attributes: count(),
+            dropped_events: count(),
+            dropped_links: count(),
             attributes,
-            ..Self::default()
+            events: EventColumns::default(),
+            links: LinkColumns::default(),
+            otlp: Leaf::optional(Use::Text),
+            rows: 0,
+            id: Vec::new(),
         }
     }
 
     pub(crate) fn push(&mut self, tables: &Tables, row: &Row<'_>) {
         self.envelopes.push(tables, row);
-        let mut parts = std::mem::take(&mut self.parts).emptied();
+        let mut attributes = Vec::with_capacity(ATTRIBUTES);
+        let (mut events, mut links) = (Vec::new(), Vec::new());
         let mut span = Scalars::default();
         for field in Fields::new(row.item) {
             match (field.number, field.value) {
@@ -114,11 +107,11 @@ impl SpanColumns {
                 (6, Value::Varint(bits)) => span.kind = bits as i32,
                 (7, Value::Fixed64(time)) => span.start = time,
                 (8, Value::Fixed64(time)) => span.end = time,
-                (9, Value::Delimited(pair)) => parts.attributes.push(pair),
+                (9, Value::Delimited(pair)) => attributes.push(pair),
                 (10, Value::Varint(bits)) => span.dropped_attributes = bits as u32,
-                (11, Value::Delimited(event)) => parts.events.push(event),
+                (11, Value::Delimited(event)) => events.push(event),
                 (12, Value::Varint(bits)) => span.dropped_events = bits as u32,
-                (13, Value::Delimited(link)) => parts.links.push(link),
+                (13, Value::Delimited(link)) => links.push(link),
                 (14, Value::Varint(bits)) => span.dropped_links = bits as u32,
                 (15, Value::Delimited(status)) => span.read_status(status),
                 (16, Value::Fixed32(bits)) => span.flags = bits,
@@ -126,85 +119,85 @@ impl SpanColumns {
             }
         }
         self.push_scalars(&span);
-        self.attributes.push(&parts.attributes);
-        self.events.push(span.start, &parts.events);
-        self.links.push(&parts.links);
-        add_bytes(&mut self.otlp, self.rows, span.is_odd.then_some(row.item));
+        self.attributes.push(&attributes);
+        self.events.push(span.start, &events);
+        self.links.push(&links);
+        if span.is_odd {
+            self.otlp.put(self.rows, row.item);
+        }
         self.rows += 1;
-        self.parts = parts.emptied();
     }
 
     fn push_scalars(&mut self, span: &Scalars<'_>) {
+        let row = self.rows;
         for (column, id) in [
             (&mut self.trace_id, span.trace_id),
             (&mut self.span_id, span.span_id),
             (&mut self.parent_span_id, span.parent_span_id),
         ] {
             self.id.clear();
-            hex::push(&mut self.id, id);
-            column.append_value(&self.id);
+            hex::push_digits(&mut self.id, id);
+            column.put(row, &self.id);
         }
-        self.name.append_value(text(span.name));
-        let row = self.rows;
-        add_text(&mut self.trace_state, row, span.trace_state);
-        self.kind.append_value(span.kind);
-        self.start.append_value(span.start);
+        self.name.put(row, span.name);
+        self.trace_state.put_some(row, span.trace_state);
+        self.kind.put_number(row, bits(span.kind));
+        self.start.put_number(row, span.start);
         let duration = span.end.checked_sub(span.start);
-        self.duration.append_value(duration.unwrap_or_default());
-        let early_end = duration.is_none().then_some(span.end);
-        add_number(&mut self.early_end, row, early_end);
-        if let Some((code, message)) = span.status {
-            add_number(&mut self.status_code, row, Some(code));
-            add_text(&mut self.status_message, row, message);
+        self.duration.put_number(row, duration.unwrap_or_default());
+        if duration.is_none() {
+            self.early_end.put_number(row, span.end);
         }
-        add_count(&mut self.flags, row, span.flags);
-        add_count(&mut self.dropped_attributes, row, span.dropped_attributes);
-        add_count(&mut self.dropped_events, row, span.dropped_events);
-        add_count(&mut self.dropped_links, row, span.dropped_links);
+        if let Some((code, message)) = span.status {
+            self.status_code.put_number(row, bits(code));
+            self.status_message.put_some(row, message);
+        }
+        self.flags.put_count(row, span.flags);
+        self.dropped_attributes
+            .put_count(row, span.dropped_attributes);
+        self.dropped_events.put_count(row, span.dropped_events);
+        self.dropped_links.put_count(row, span.dropped_links);
+    }
+
+    /// The least and greatest start in this row group.
+    pub(crate) const fn starts(&self) -> Option<(u64, u64)> {
+        self.start.bounds
     }
 
     pub(crate) fn end_group(&mut self) {
         self.envelopes.end_group();
+        self.attributes.end_group();
+        self.rows = 0;
     }
 
-    pub(crate) fn finish(&mut self, tables: &Tables) -> Result<Vec<(Field, ArrayRef)>, Error> {
-        let rows = std::mem::take(&mut self.rows);
-        let column = |name: &str, kind, array: ArrayRef| (Field::new(name, kind, false), array);
-        let sparse = |name: &str, array: ArrayRef| {
-            (Field::new(name, array.data_type().clone(), true), array)
-        };
-        let text = |name: &str, builder: &mut StringBuilder| {
-            column(name, DataType::Utf8, Arc::new(builder.finish()))
-        };
-        let time = |name: &str, builder: &mut UInt64Builder| {
-            column(name, DataType::UInt64, Arc::new(builder.finish()))
-        };
-        let kind = Arc::new(self.kind.finish());
-        let mut columns = self.envelopes.finish(tables)?;
+    pub(crate) fn finish(&mut self) -> Result<Vec<Column<'_>>, Error> {
+        use DataType::{Int32, UInt32, UInt64};
+        let mut columns = self.envelopes.finish()?;
         columns.extend([
-            text("trace_id", &mut self.trace_id),
-            text("span_id", &mut self.span_id),
-            text("parent_span_id", &mut self.parent_span_id),
-            sparse("trace_state", self.trace_state.finish(rows)),
-            text("name", &mut self.name),
-            column("kind", DataType::Int32, kind),
-            time("start_time_unix_nano", &mut self.start),
-            time("duration_ns", &mut self.duration),
-            sparse("early_end_time_unix_nano", self.early_end.finish(rows)),
-            sparse("status_code", self.status_code.finish(rows)),
-            sparse("status_message", self.status_message.finish(rows)),
-            sparse("flags", self.flags.finish(rows)),
-            sparse(
+            Column::text("trace_id", &mut self.trace_id),
+            Column::text("span_id", &mut self.span_id),
+            Column::text("parent_span_id", &mut self.parent_span_id),
+            Column::text("trace_state", &mut self.trace_state),
+            Column::text("name", &mut self.name),
+            Column::leaf("kind", Int32, &mut self.kind),
+            Column::leaf("start_time_unix_nano", UInt64, &mut self.start),
+            Column::leaf("duration_ns", UInt64, &mut self.duration),
+            Column::leaf("early_end_time_unix_nano", UInt64, &mut self.early_end),
+            Column::leaf("status_code", Int32, &mut self.status_code),
+            Column::text("status_message", &mut self.status_message),
+            Column::leaf("flags", UInt32, &mut self.flags),
+            Column::leaf(
                 "dropped_attributes_count",
-                self.dropped_attributes.finish(rows),
+                UInt32,
+                &mut self.dropped_attributes,
             ),
-            sparse("dropped_events_count", self.dropped_events.finish(rows)),
-            sparse("dropped_links_count", self.dropped_links.finish(rows)),
+            Column::leaf("dropped_events_count", UInt32, &mut self.dropped_events),
+            Column::leaf("dropped_links_count", UInt32, &mut self.dropped_links),
         ]);
-        columns.extend(self.attributes.finish()?);
-        columns.push(self.events.finish()?);
-        columns.push(self.links.finish()?);
-        columns.push(sparse("otlp", self.otlp.finish(rows)));
+        columns.extend(self.attributes.finish());
+        columns.push(Column::array(self.events.finish()?));
+        columns.push(Column::array(self.links.finish()?));
+        columns.push(Column::bytes("otlp", &mut self.otlp));
         Ok(columns)
     }
 }
@@ -225,4 +218,9 @@ impl<'a> Scalars<'a> {
 /// The text of a validated field.
 pub(crate) fn text(bytes: &[u8]) -> &str {
     str::from_utf8(bytes).unwrap_or_default()
+}
+
+/// The bits of a number of 4 bytes, as a leaf takes them.
+pub(crate) fn bits(number: i32) -> u64 {
+    u64::from(number.cast_unsigned())
 }

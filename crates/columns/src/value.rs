@@ -1,6 +1,7 @@
 //! Tells which attributes a typed column can say exactly, and which have to be kept as they are.
 
-use millrace_wire::field::{Fields, Value};
+use millrace_wire::field::{DELIMITED, Fields, VARINT, Value};
+use millrace_wire::varint;
 
 /// The value of an attribute, where it is one that a typed column can hold.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -50,13 +51,20 @@ impl<'a> Pair<'a> {
 }
 
 /// The scalar that an `AnyValue` is, if it is one and nothing more.
+#[inline]
 pub(crate) fn scalar(value: &[u8]) -> Option<Scalar<'_>> {
-    const TEXT: u8 = 1 << 3 | millrace_wire::field::DELIMITED;
-    // Most values are short texts: a short way for these.
+    const TEXT: u8 = 1 << 3 | DELIMITED;
+    const INT: u8 = 3 << 3 | VARINT;
+    // Most values are short texts or integers: a short way for these.
     if let [TEXT, length @ ..0x80, text @ ..] = value
         && text.len() == usize::from(*length)
     {
         return str::from_utf8(text).ok().map(Scalar::Text);
+    }
+    if let [INT, bits @ ..] = value
+        && let Some((bits, [])) = varint::read(bits)
+    {
+        return Some(Scalar::Int(bits.cast_signed()));
     }
     let mut fields = Fields::new(value);
     let field = fields.next()?;

@@ -3,23 +3,25 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch};
-use arrow_schema::{Field, Schema};
+use arrow_array::ArrayRef;
+use arrow_schema::{Field, FieldRef, Schema};
 use millrace_wire::Signal;
 use parquet::arrow::ArrowSchemaConverter;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_writer::ArrowWriterOptions;
+use parquet::arrow::arrow_writer::{ArrowColumnWriter, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::basic::LogicalType;
+use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::{SchemaDescriptor, Type};
 
 use crate::attributes::AttributeColumns;
+use crate::chunk;
+use crate::column::{Column, Content};
 use crate::error::Error;
 use crate::logs::LogColumns;
 use crate::metric_points::PointColumns;
+use crate::packer::Packer;
 use crate::properties;
 use crate::rows::{Row, Rows};
 use crate::spans::SpanColumns;
-use crate::survey::Survey;
 use crate::tables::Tables;
 
 /// What was written.
@@ -58,6 +60,13 @@ impl Columns {
         }
     }
 
+    fn starts(&self) -> Option<(u64, u64)> {
+        match self {
+            Self::Spans(columns) => columns.starts(),
+            Self::Logs(_) | Self::Points(_) => None,
+        }
+    }
+
     /// What rows share stands once in each row group.
     fn end_group(&mut self) {
         match self {
@@ -67,38 +76,47 @@ impl Columns {
         }
     }
 
-    fn finish(&mut self, tables: &Tables) -> Result<RecordBatch, Error> {
-        let columns = match self {
-            Self::Spans(columns) => columns.finish(tables)?,
-            Self::Logs(columns) => columns.finish(tables)?,
-            Self::Points(columns) => columns.finish(tables)?,
-        };
-        let (fields, arrays): (Vec<Field>, Vec<ArrayRef>) = columns.into_iter().unzip();
-        Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
+    fn finish(&mut self, tables: &Tables) -> Result<Vec<Column<'_>>, Error> {
+        match self {
+            Self::Spans(columns) => columns.finish(),
+            Self::Logs(columns) => columns.finish(),
+            Self::Points(columns) => columns.finish(tables),
+        }
     }
 }
 
-/// Rows that become columns together, where the columns are known beforehand: what fits into a processor's cache.
+/// Rows that become arrays together: what fits into a processor's cache.
 const BATCH_ROWS: usize = 8_192;
+/// The same where rows are long.
+const BATCH_BYTES: usize = 16 << 20;
 
 /// A file that is being written, one row group after the other.
 pub struct FileWriter<W: Write + Send> {
     columns: Columns,
-    /// Rows of this row group, and how many of them are in `columns`.
+    /// Rows of this row group, and how many of them, and of how many bytes, have come since the last batch.
     rows: usize,
     batch_rows: usize,
-    /// How many rows there will be, and what is known of them.
-    survey: Option<(usize, Survey)>,
+    batch_bytes: usize,
+    /// The least and greatest start of a span so far.
+    starts: Option<(u64, u64)>,
+    packer: Packer,
+    arrays: Option<Arrays>,
     open: Open<W>,
-    signal: Signal,
     level: i32,
 }
 
 /// The schema of a file is known with its first row group.
 enum Open<W: Write + Send> {
     Waiting(W),
-    Writing(Box<ArrowWriter<W>>),
+    Writing(Box<SerializedFileWriter<W>>),
     Broken,
+}
+
+/// Writes the columns that are arrays.
+struct Arrays {
+    factory: ArrowRowGroupWriterFactory,
+    writers: Vec<ArrowColumnWriter>,
+    groups: usize,
 }
 
 impl<W: Write + Send> FileWriter<W> {
@@ -117,32 +135,21 @@ impl<W: Write + Send> FileWriter<W> {
             columns: Columns::new(signal, attributes)?,
             rows: 0,
             batch_rows: 0,
-            survey: None,
+            batch_bytes: 0,
+            starts: None,
+            packer: Packer::new(level)?,
+            arrays: None,
             open: Open::Waiting(out),
-            signal,
             level,
         })
-    }
-
-    /// A file for rows that have been looked through.
-    fn surveyed(
-        out: W,
-        signal: Signal,
-        level: i32,
-        rows: usize,
-        survey: Survey,
-    ) -> Result<Self, Error> {
-        let attributes = AttributeColumns::declared(survey.keys());
-        let mut writer = Self::with_attributes(out, signal, level, attributes)?;
-        writer.survey = Some((rows, survey));
-        Ok(writer)
     }
 
     pub(crate) fn push(&mut self, tables: &Tables, row: &Row<'_>) -> Result<(), Error> {
         self.columns.push(tables, row);
         self.rows += 1;
         self.batch_rows += 1;
-        if self.survey.is_some() && self.batch_rows >= BATCH_ROWS {
+        self.batch_bytes += row.item.len();
+        if self.batch_rows >= BATCH_ROWS || self.batch_bytes >= BATCH_BYTES {
             self.end_batch(tables)?;
         }
         Ok(())
@@ -157,33 +164,72 @@ impl<W: Write + Send> FileWriter<W> {
         if self.batch_rows == 0 {
             return Ok(());
         }
-        let batch = self.columns.finish(tables)?;
-        self.batch_rows = 0;
-        self.open = match std::mem::replace(&mut self.open, Open::Broken) {
-            Open::Waiting(out) => {
-                let known = match &self.survey {
-                    Some((rows, survey)) => (*rows, Some(survey)),
-                    None => (batch.num_rows(), None),
-                };
-                let writer = open(out, &batch, self.signal, self.level, known)?;
-                Open::Writing(Box::new(writer))
+        (self.batch_rows, self.batch_bytes) = (0, 0);
+        let mut arrays = Vec::new();
+        for column in self.columns.finish(tables)? {
+            match column.content {
+                Content::Array(array) => arrays.push((column.field, array)),
+                Content::Leaves(leaves) => {
+                    for leaf in leaves {
+                        leaf.end_batch(self.rows, &mut self.packer)?;
+                    }
+                }
             }
-            other => other,
-        };
-        if let Open::Writing(writer) = &mut self.open {
-            writer.write(&batch)?;
         }
-        Ok(())
+        let writers = match self.arrays.take() {
+            Some(writers) => writers,
+            None => Arrays::new(&arrays, self.level)?,
+        };
+        self.arrays.insert(writers).write(&arrays)
     }
 
     /// Ends a row group.
     pub(crate) fn end_group(&mut self, tables: &Tables) -> Result<(), Error> {
         self.end_batch(tables)?;
-        self.columns.end_group();
-        self.rows = 0;
-        if let Open::Writing(writer) = &mut self.open {
-            writer.flush()?;
+        let rows = std::mem::take(&mut self.rows);
+        if rows > 0 {
+            self.starts = wider(self.starts, self.columns.starts());
+            self.write_group(tables, rows)?;
         }
+        self.columns.end_group();
+        Ok(())
+    }
+
+    fn write_group(&mut self, tables: &Tables, rows: usize) -> Result<(), Error> {
+        let columns = self.columns.finish(tables)?;
+        let mut file = match std::mem::replace(&mut self.open, Open::Broken) {
+            Open::Waiting(out) => Box::new(open(out, &columns, self.level)?),
+            Open::Writing(file) => file,
+            Open::Broken => return Err(broken()),
+        };
+        let schema = file.schema_descr().clone();
+        let arrays = self.arrays.as_mut().ok_or_else(broken)?;
+        let mut of_arrays = arrays.end_group()?.into_iter();
+        let mut group = file.next_row_group()?;
+        let mut place = 0;
+        for (root, column) in columns.into_iter().enumerate() {
+            let end = (place..schema.num_columns())
+                .find(|place| schema.get_column_root_idx(*place) != root)
+                .unwrap_or(schema.num_columns());
+            match column.content {
+                Content::Array(_) => {
+                    for writer in of_arrays.by_ref().take(end - place) {
+                        writer.close()?.append_to_row_group(&mut group)?;
+                    }
+                }
+                Content::Leaves(leaves) => {
+                    for (leaf, place) in leaves.into_iter().zip(place..end) {
+                        let column = schema.column(place);
+                        let (bytes, result) =
+                            chunk::finish(leaf.take(), rows, column, &mut self.packer)?;
+                        group.append_column(&bytes, result)?;
+                    }
+                }
+            }
+            place = end;
+        }
+        group.close()?;
+        self.open = Open::Writing(file);
         Ok(())
     }
 
@@ -191,27 +237,72 @@ impl<W: Write + Send> FileWriter<W> {
     pub(crate) fn finish(mut self, tables: &Tables) -> Result<W, Error> {
         self.end_group(tables)?;
         match self.open {
-            Open::Writing(writer) => Ok(writer.into_inner()?),
+            Open::Writing(file) => Ok(file.into_inner()?),
             Open::Waiting(out) => Ok(out),
-            Open::Broken => Err(Error::damaged("a row group could not be written before")),
+            Open::Broken => Err(broken()),
         }
+    }
+}
+
+/// What both ranges are within.
+fn wider(left: Option<(u64, u64)>, right: Option<(u64, u64)>) -> Option<(u64, u64)> {
+    let ((least, greatest), (other_least, other_greatest)) = (left.or(right)?, right.or(left)?);
+    Some((least.min(other_least), greatest.max(other_greatest)))
+}
+
+fn broken() -> Error {
+    Error::damaged("a row group could not be written before")
+}
+
+impl Arrays {
+    fn new(arrays: &[(Field, ArrayRef)], level: i32) -> Result<Self, Error> {
+        let fields: Vec<FieldRef> = arrays
+            .iter()
+            .map(|(field, _)| Arc::new(field.clone()))
+            .collect();
+        let schema = Arc::new(Schema::new(fields));
+        let described = ArrowSchemaConverter::new().convert(&schema)?;
+        let properties = Arc::new(properties::of(level, &described)?);
+        let root = described.root_schema_ptr();
+        // Nothing is written there: it only knows what the writers of columns have to know.
+        let file = SerializedFileWriter::new(std::io::sink(), root, properties)?;
+        let factory = ArrowRowGroupWriterFactory::new(&file, schema);
+        Ok(Self {
+            writers: factory.create_column_writers(0)?,
+            factory,
+            groups: 0,
+        })
+    }
+
+    fn write(&mut self, arrays: &[(Field, ArrayRef)]) -> Result<(), Error> {
+        let mut writers = self.writers.iter_mut();
+        for (field, array) in arrays {
+            for (leaf, writer) in compute_leaves(field, array)?.iter().zip(writers.by_ref()) {
+                writer.write(leaf)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The writers of the columns of a row group, which ends.
+    fn end_group(&mut self) -> Result<Vec<ArrowColumnWriter>, Error> {
+        self.groups += 1;
+        let next = self.factory.create_column_writers(self.groups)?;
+        Ok(std::mem::replace(&mut self.writers, next))
     }
 }
 
 fn open<W: Write + Send>(
     out: W,
-    first: &RecordBatch,
-    signal: Signal,
+    columns: &[Column<'_>],
     level: i32,
-    known: (usize, Option<&Survey>),
-) -> Result<ArrowWriter<W>, Error> {
-    let schema = first.schema();
-    let described = ArrowSchemaConverter::new().convert(&schema)?;
-    let options = ArrowWriterOptions::new()
-        .with_properties(properties::of(signal, level, &described, first, known)?)
-        .with_skip_arrow_metadata(true)
-        .with_parquet_schema(with_variant(&described)?);
-    Ok(ArrowWriter::try_new_with_options(out, schema, options)?)
+) -> Result<SerializedFileWriter<W>, Error> {
+    let fields: Vec<Field> = columns.iter().map(|column| column.field.clone()).collect();
+    let described = ArrowSchemaConverter::new().convert(&Schema::new(fields))?;
+    let described = with_variant(&described)?;
+    let properties = Arc::new(properties::of(level, &described)?);
+    let root = described.root_schema_ptr();
+    Ok(SerializedFileWriter::new(out, root, properties)?)
 }
 
 /// The same schema, with `attributes` declared to be a Variant.
@@ -239,21 +330,14 @@ fn with_variant(schema: &SchemaDescriptor) -> Result<SchemaDescriptor, Error> {
 /// Sorts the rows and writes them as a file of one row group; returns its bytes.
 pub fn write_rows(rows: &mut Rows, level: i32) -> Result<(Vec<u8>, Summary), Error> {
     rows.sort();
-    let survey = if rows.len() > BATCH_ROWS {
-        Survey::of(rows.signal, rows.iter())
-    } else {
-        None
-    };
-    let mut writer = match survey {
-        Some(survey) => FileWriter::surveyed(Vec::new(), rows.signal, level, rows.len(), survey)?,
-        None => FileWriter::new(Vec::new(), rows.signal, level)?,
-    };
+    let mut writer = FileWriter::new(Vec::new(), rows.signal, level)?;
     for row in rows.iter() {
         writer.push(&rows.tables, &row)?;
     }
+    writer.end_group(&rows.tables)?;
     let summary = Summary {
         rows: rows.len(),
-        times: rows.times(),
+        times: writer.starts.or(rows.times()),
     };
     Ok((writer.finish(&rows.tables)?, summary))
 }

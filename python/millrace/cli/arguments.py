@@ -11,11 +11,11 @@ from millrace.cli.codes import USAGE
 __all__ = [
     "Parser",
     "add_color",
+    "add_header",
     "add_json",
     "add_set",
     "count_of",
     "duration_s",
-    "header",
     "is_trace_id",
     "size_mib",
     "trace_id",
@@ -102,6 +102,19 @@ def add_json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for programs instead of text for people")
 
 
+def add_header(parser: Parser, *spelled_also: str) -> None:
+    """Add `--header`, under other spellings too."""
+    parser.add_argument(
+        "--header",
+        *spelled_also,
+        action="append",
+        type=_header,
+        default=[],
+        metavar="NAME=VALUE",
+        help="add a header; may be given several times",
+    )
+
+
 def duration_s(text: str) -> float:
     """Read a duration such as `10s` or `1m30s`; a bare number is in seconds."""
     units = _DURATION.findall(text)
@@ -147,7 +160,7 @@ def trace_id(text: str) -> str:
     return text.lower()
 
 
-def header(text: str) -> tuple[str, str]:
+def _header(text: str) -> tuple[str, str]:
     """Read a header, `name=value`; telemetrygen's quotes around the value are taken off."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():

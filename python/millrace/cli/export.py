@@ -33,7 +33,7 @@ writes, except for --chrome.
 def configure(parser: Parser) -> None:
     """Add the arguments."""
     parser.add_argument("file", help="a .jsonl or .otlp file, then .gz or .zst; - is standard output")
-    parser.add_argument("--signal", choices=("traces", "metrics", "logs"), help="only of this signal")
+    parser.add_argument("--signal", choices=("traces", "metrics", "logs", "profiles"), help="only of this signal")
     parser.add_argument("--trace", type=trace_id, metavar="ID", help="only the spans and log records of this trace")
     parser.add_argument("--chrome", action="store_true", help="write spans in Chrome's trace format instead")
     parser.add_argument("--to", dest="like", metavar="FORMAT", help="format, whatever the name says: jsonl or otlp")
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _requests(store: "Store", arguments: argparse.Namespace) -> "Iterator[tuple[Signal, bytes]]":
     """Yield what was asked for, signal by signal."""
-    for signal in ("traces", "logs", "metrics"):
+    for signal in ("traces", "logs", "metrics", "profiles"):
         if arguments.signal not in {None, signal}:
             continue
         if arguments.trace is None:

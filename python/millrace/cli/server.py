@@ -4,7 +4,7 @@ import argparse
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,13 +15,17 @@ from millrace.cli.terminal import Terminal
 from millrace.errors import ConfigError, GatewayError, MillraceError, UnreachableError
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from millrace.gateway import Gateway
+    from millrace.store import Store
 
 __all__ = ["configuration_of", "serve"]
 
-_SIGNALS = ("traces", "metrics", "logs")
+_SIGNALS = ("traces", "metrics", "logs", "profiles")
 _QUERY_MEMORY = "256MiB"
 """What all queries together may use; the gateway has a budget of its own."""
+_COUNT_EVERY_S = 5
 _PAGE_STOP_S = 2
 """How long the page's open connections may take to end."""
 
@@ -146,6 +150,13 @@ def _address(url: str, token: str | None) -> str:
     return f"{url}/?token={token}" if token else url
 
 
+def _count(store: "Store", is_over: "Event") -> None:
+    """Count what services do, file by file as they come, so that the page need not wait for it."""
+    while not is_over.wait(_COUNT_EVERY_S):
+        with suppress(MillraceError):  # who asks for it will hear of it
+            store.keep_activity(is_over.is_set)
+
+
 @contextmanager
 def _page(  # noqa: PLR0913, PLR0917 - what the page is made of
     gateway: "Gateway",
@@ -166,9 +177,10 @@ def _page(  # noqa: PLR0913, PLR0917 - what the page is made of
 
     addresses = {name: str(gateway.addresses[f"otlp/{name}"]) for name in ("grpc", "http")}
     addresses["ui"] = listening.url.removeprefix("http://")
-    app = application(
-        Store(folder, memory_limit=_QUERY_MEMORY), addresses=addresses, hosts=arguments.allow_host, token=token
-    )
+    store = Store(folder, memory_limit=_QUERY_MEMORY)
+    is_over = threading.Event()
+    counting = threading.Thread(target=_count, args=(store, is_over), name="millrace-count", daemon=True)
+    app = application(store, addresses=addresses, hosts=arguments.allow_host, token=token)
 
     # h11 and asyncio are pure Python and always there; nothing here is fast enough to need more.
     class Server(uvicorn.Server):
@@ -190,6 +202,7 @@ def _page(  # noqa: PLR0913, PLR0917 - what the page is made of
     )
     thread = threading.Thread(target=server.run, args=([listening.socket],), name="millrace-page", daemon=True)
     thread.start()
+    counting.start()
     card = {"pid": os.getpid(), "version": __version__, "ui": listening.url, "token": token}
     write_server(folder, card | {name: addresses[name] for name in ("grpc", "http")})
     if not arguments.quiet:
@@ -203,4 +216,5 @@ def _page(  # noqa: PLR0913, PLR0917 - what the page is made of
         yield
     finally:
         server.should_exit = True
+        is_over.set()
         thread.join(_PAGE_STOP_S + 1)
