@@ -144,7 +144,7 @@ def test_a_trace_comes_as_columns_sorted_by_start(client: httpx.Client) -> None:
 
 
 def test_a_trace_says_what_is_wrong_with_it(client: httpx.Client) -> None:
-    assert get(client, f"/traces/{DECLINED}")["problems"] == ["1 spans whose parent is not here: 00000000000000ff"]
+    assert get(client, f"/traces/{DECLINED}")["problems"] == ["1 span whose parent is not here: 00000000000000ff"]
 
 
 def test_a_span_has_its_attributes_with_their_types(client: httpx.Client) -> None:
