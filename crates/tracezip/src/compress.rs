@@ -54,7 +54,7 @@ const SKETCHES: usize = 1 << 10;
 const SKETCHED_FIELDS: usize = 6;
 
 /// What the session carries by shapes; anything else goes into its zstd stream.
-const BY_SHAPES: [Signal; 1] = [Signal::Traces];
+const BY_SHAPES: [Signal; 2] = [Signal::Traces, Signal::Logs];
 
 /// Makes frames of requests.
 #[derive(Debug)]
