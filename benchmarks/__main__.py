@@ -43,6 +43,9 @@ def main() -> int:
     measure.add_argument("--seconds", type=float, default=5.0, metavar="S", help="how long each of them takes (5)")
     measure.add_argument("--scale", type=int, default=0, metavar="SPANS", help="store: search among so many spans, too")
     measure.add_argument("--scale-folder", type=Path, metavar="DIR", help="store: keep them here for the next time")
+    measure.add_argument(
+        "--minutes", type=float, default=0.0, metavar="N", help="store: watch its memory at 100,000 spans/s for so long"
+    )
     commands.add_parser("render", help="write docs/benchmarks.md and the README's table from the kept results")
     arguments = parser.parse_args(sys.argv[1:] or ["run"])
     if arguments.command == "run" and arguments.only:
@@ -55,7 +58,7 @@ def main() -> int:
             if name == network_io.NAME:
                 more = {"effort": (arguments.runs, arguments.seconds)}
             elif name == store.NAME:
-                more = {"scale_spans": arguments.scale, "scale_folder": arguments.scale_folder}
+                more = {"scale": store.Scale(arguments.scale, arguments.scale_folder, arguments.minutes)}
             keep(suites[name](quick=arguments.quick, peers=arguments.peers, patience_s=arguments.patience, **more))
     render()
     return 0

@@ -76,12 +76,19 @@ def run(*, quick: bool, peers: Sequence[str], patience_s: float) -> dict[str, An
     return {"suite": NAME, "quick": quick, "machine": described, "links": results}
 
 
+def recorded_demo() -> list[bytes]:
+    """Return the recorded requests; none where they do not lie beside the project."""
+    folder = Path(os.environ.get("MILLRACE_DATA", str(machine.ROOT / "../shared/data")))
+    if not (folder / RECORDED).exists():
+        return []
+    own = files.read(folder / RECORDED, "traces", like=files.Format("otlp", "zst"))
+    return [request.data for request in own]
+
+
 def _data(*, quick: bool) -> list[tuple[str, list[bytes]]]:
     sets = []
-    folder = Path(os.environ.get("MILLRACE_DATA", str(machine.ROOT / "../shared/data")))
-    if (folder / RECORDED).exists():
-        own = files.read(folder / RECORDED, "traces", like=files.Format("otlp", "zst"))
-        sets.append(("recorded demo, its own requests", [request.data for request in own]))
+    if own := recorded_demo():
+        sets.append(("recorded demo, its own requests", own))
     sets.append(("demo-shaped, 1,000 spans", demo_shape.requests(SPANS // (4 if quick else 1), 1_000)))
     return sets
 
@@ -112,14 +119,14 @@ def _size(folder: Path, link: Link, spans: int, requests: list[bytes], copies: i
     arrived.unlink(missing_ok=True)
     with Pair(folder, link, copies, arrived=arrived) as pair:
         end = pair.wait(spans * copies)
-    sent = _resources(requests)
-    got = _resources(request.data for request in files.read(arrived, "traces"))
+    sent = resource_spans(requests)
+    got = resource_spans(request.data for request in files.read(arrived, "traces"))
     if got != Counter({resource: count * copies for resource, count in sent.items()}):
         raise AssertionError(f"over {link.protocol} {link.coding} something else arrived than was sent")
     return end.wire_bytes / end.spans
 
 
-def _resources(requests: Iterable[bytes]) -> Counter[bytes]:
+def resource_spans(requests: Iterable[bytes]) -> Counter[bytes]:
     """Return the `ResourceSpans` of requests as they stand there: what waits together travels in one request."""
     found: Counter[bytes] = Counter()
     for request in requests:

@@ -116,6 +116,10 @@ class Measured:
         times = self._psutil.cpu_times()
         return float(times.user + times.system)
 
+    def resident_mib(self) -> float:
+        """Return the resident memory of now, in MiB."""
+        return self._psutil.memory_info().rss / 2**20
+
     def memory(self) -> dict[str, float]:
         """Return average and peak resident memory since the start or the last reset, in MiB."""
         self._memory.peak = max(self._memory.peak, self._peak())

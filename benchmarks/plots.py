@@ -26,10 +26,11 @@ def draw(results: NetworkResults, folder: Path) -> list[str]:
     """Write every plot that there are figures for; return their names."""
     folder.mkdir(parents=True, exist_ok=True)
     plots = {"cost": _cost, "latency": _latency, "memory": _memory}
-    return [name for name, plot in plots.items() if _save(plot(results), folder / f"{name}.svg")]
+    return [name for name, plot in plots.items() if save(plot(results), folder / f"{name}.svg")]
 
 
-def _save(figure: Figure | None, file: Path) -> bool:
+def save(figure: Figure | None, file: Path) -> bool:
+    """Write a figure, the same bytes for the same figure; return whether there was one."""
     if figure is None:
         return False
     figure.tight_layout()
@@ -40,7 +41,8 @@ def _save(figure: Figure | None, file: Path) -> bool:
     return True
 
 
-def _axes(title: str, height: float = 3.2) -> tuple[Figure, Axes]:
+def axes_of(title: str, height: float = 3.2) -> tuple[Figure, Axes]:
+    """Begin a plot with this title, as wide as the page and so many inches high."""
     figure, axes = plt.subplots(figsize=(8, height))
     axes.set_title(title, loc="left", fontsize=10)
     for side in ("top", "right"):
@@ -56,7 +58,7 @@ def _cost(results: NetworkResults) -> Figure | None:
         "grpc-none-800": "gRPC, 800 B",
         "http-gzip-zstd-800": "gzip in, zstd out",
     }
-    figure, axes = _axes("Spans forwarded per second of the gateway's CPU time (millions)")
+    figure, axes = axes_of("Spans forwarded per second of the gateway's CPU time (millions)")
     gateways = results.gateways()
     width = 0.8 / len(gateways)
     for place, gateway in enumerate(gateways):
@@ -85,7 +87,7 @@ def _cost(results: NetworkResults) -> Figure | None:
 
 def _latency(results: NetworkResults) -> Figure | None:
     """Lines: latency by quantile, at half of each gateway's own saturation."""
-    figure, axes = _axes("Accept → ack at half of each gateway's saturation (ms, open loop)")
+    figure, axes = axes_of("Accept → ack at half of each gateway's saturation (ms, open loop)")
     styles = {"latency-end-to-end": ("-", "end to end"), "latency-queue": (":", "queue")}
     drawn = False
     for gateway in results.gateways():
@@ -119,7 +121,7 @@ def _memory(results: NetworkResults) -> Figure | None:
             points.append((share, peak.most))
     if not points:
         return None
-    figure, axes = _axes("Peak resident memory of millrace over the offered rate (MiB)", 2.6)
+    figure, axes = axes_of("Peak resident memory of millrace over the offered rate (MiB)", 2.6)
     axes.plot(*zip(*sorted(points), strict=True), marker="o", color=COLOURS["millrace"])
     limit = 30 + results.results["budget_mib"]
     axes.axhline(limit, color="#999", linewidth=0.8)

@@ -62,7 +62,7 @@ def write(results: Mapping[str, Any], folder: Path) -> None:
     if "recorder" in results:
         parts += recorder_report.part(results["recorder"])
     if "store" in results:
-        parts += store_report.part(results["store"])
+        parts += store_report.part(results["store"], folder)
     if "viewer" in results:
         parts += viewer_report.part(results["viewer"])
     if "core" in results:

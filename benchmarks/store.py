@@ -7,9 +7,9 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks import machine, noise, store_scale
+from benchmarks import machine, noise, store_scale, store_serve
 from benchmarks.store_gateway import Gateway
 from benchmarks.store_queries import queries
 from benchmarks.store_traffic import Traffic
@@ -24,22 +24,25 @@ QUICK_SPANS = 100_000
 MADE_SPANS = 20_000
 
 
-def run(
-    *,
-    quick: bool,
-    peers: Sequence[str],  # noqa: ARG001 - no peers here
-    patience_s: float,
-    scale_spans: int = 0,
-    scale_folder: Path | None = None,
-) -> dict[str, Any]:
+class Scale(NamedTuple):
+    """What takes longer than people wait for: none of it unless asked for."""
+
+    spans: int = 0
+    """Search among so many spans of a day, too; writing fifty million takes some minutes and 1.5 GB."""
+    folder: Path | None = None
+    """Where they are kept for the next time; thrown away unless given."""
+    minutes: float = 0
+    """For how long to send 100,000 spans a second and watch the memory."""
+
+
+def run(*, quick: bool, peers: Sequence[str], patience_s: float, scale: Scale = Scale()) -> dict[str, Any]:  # noqa: ARG001, B008 - no peers here; immutable
     """Measure all of it, and return the results with the machine that they are of.
 
     Args:
         quick: Few spans.
         peers: There are none.
         patience_s: How long to wait for a quiet machine.
-        scale_spans: Search among so many spans of a day, too; writing fifty million takes some minutes and 1.5 GB.
-        scale_folder: Where they are kept for the next time; thrown away unless given.
+        scale: What to measure at length.
     """
     described = machine.describe()
     noise.wait_for_quiet(patience_s)
@@ -50,14 +53,16 @@ def run(
             _recorded(Path(folder) / signal, signal, name)
             for signal, name in (("traces", "otel-demo-traces"), ("metrics", "host-metrics"))
         ]
-        scale = store_scale.measure(scale_folder or Path(folder) / "scale", scale_spans) if scale_spans else None
+        day = store_scale.measure(scale.folder or Path(folder) / "scale", scale.spans) if scale.spans else None
+        load = store_serve.memory_under_load(Path(folder) / "load", scale.minutes) if scale.minutes else None
     print(f"{NAME}: measured", file=sys.stderr)
     return {
         "suite": NAME,
         "quick": quick,
         "generated": generated,
         "recorded": [found for found in recorded if found],
-        "scale": scale,
+        "scale": day,
+        "load": load,
         "machine": described,
     }
 

@@ -7,6 +7,8 @@ import json
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from benchmarks import machine
@@ -46,30 +48,7 @@ class Gateway:
 
     def send(self, signal: str, requests: Iterable[bytes]) -> int:
         """Send requests over some connections at once; return how many bytes were sent."""
-        waiting, lock, sent = iter(requests), threading.Lock(), [0]
-
-        def work() -> None:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port)
-            while True:
-                with lock:
-                    body = next(waiting, None)
-                if body is None:
-                    break
-                connection.request("POST", f"/v1/{signal}", body, {"Content-Type": "application/x-protobuf"})
-                answer = connection.getresponse()
-                answer.read()
-                if answer.status != http.client.OK:
-                    raise RuntimeError(f"the gateway answered {answer.status}")
-                with lock:
-                    sent[0] += len(body)
-            connection.close()
-
-        threads = [threading.Thread(target=work) for _ in range(SENDERS)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return sent[0]
+        return send(self.port, signal, requests)
 
     def settle(self, signal: str) -> None:
         """Wait until nothing is merged any more."""
@@ -79,3 +58,26 @@ class Gateway:
             if now != last:
                 last, since = now, time.monotonic()
             time.sleep(0.1)
+
+
+def send(port: int, signal: str, requests: Iterable[bytes]) -> int:
+    """Send requests over some connections at once; return how many bytes were sent, once all are acknowledged."""
+    waiting, lock = iter(requests), threading.Lock()
+
+    def work(_: int) -> int:
+        sent = 0
+        with closing(http.client.HTTPConnection("127.0.0.1", port)) as connection:
+            while True:
+                with lock:
+                    body = next(waiting, None)
+                if body is None:
+                    return sent
+                connection.request("POST", f"/v1/{signal}", body, {"Content-Type": "application/x-protobuf"})
+                answer = connection.getresponse()
+                answer.read()
+                if answer.status != http.client.OK:
+                    raise RuntimeError(f"the gateway answered {answer.status}")
+                sent += len(body)
+
+    with ThreadPoolExecutor(SENDERS) as senders:
+        return sum(senders.map(work, range(SENDERS)))

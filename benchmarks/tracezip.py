@@ -1,4 +1,4 @@
-"""The suite `tracezip`: sizes, cost and state beside general compressors, on recorded and generated traces."""
+"""The suite `tracezip`: sizes, cost and state beside general compressors, on recorded and generated telemetry."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks import demo_shape, machine, noise
+from benchmarks import demo_shape, machine, noise, tracezip_logs
 from benchmarks.measured import pinned
-from benchmarks.tracezip_codecs import codecs
+from benchmarks.tracezip_codecs import codecs, for_logs
 from millrace import _native, files, otlp
 
 if TYPE_CHECKING:
@@ -36,7 +36,28 @@ def run(*, quick: bool, peers: Sequence[str], patience_s: float) -> dict[str, An
         with pinned(machine.cpus()[0]):
             results.append(_measure(name, requests, warm, runs=1 if quick else RUNS))
         print(f"{NAME}: {name} measured", file=sys.stderr)
-    return {"suite": NAME, "quick": quick, "machine": described, "data": results}
+    logs = [_measure_logs(name, requests) for name, requests in _logs(quick=quick)]
+    return {"suite": NAME, "quick": quick, "machine": described, "data": results, "logs": logs}
+
+
+def _logs(*, quick: bool) -> list[tuple[str, list[bytes]]]:
+    """Data sets of log records by name."""
+    own = tracezip_logs.recorded(quick=quick)
+    whole = otlp.merge("logs", own)
+    split = [(f"the shop's logs, {size:,} records", otlp.split_by_count("logs", whole, size)) for size in (1_000, 100)]
+    return [("the shop's logs, its own requests", own), *split]
+
+
+def _measure_logs(name: str, requests: list[bytes]) -> dict[str, Any]:
+    """Sizes only, with every frame read back: the codec is the same as for traces."""
+    records = sum(otlp.count("logs", request) for request in requests)
+    sizes = {codec: _sizes(begin(), requests, 0) / records for codec, begin in for_logs().items()}
+    sender, receiver = _native.TracezipCompressor(7), _native.TracezipDecompressor()
+    sender.use_shapes("logs", yes=True)
+    if [receiver.decompress(sender.compress("logs", request)) for request in requests] != requests:
+        raise AssertionError("a request of log records did not come back byte for byte")
+    raw = sum(map(len, requests)) / records
+    return {"name": name, "requests": len(requests), "records": records, "raw": raw, "sizes": sizes}
 
 
 def _data(*, quick: bool) -> list[tuple[str, list[bytes], int]]:

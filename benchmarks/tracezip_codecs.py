@@ -17,16 +17,12 @@ if TYPE_CHECKING:
 
     from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
+    from millrace.otlp import Signal
+
 
 def codecs() -> dict[str, Callable[[], Callable[[bytes], int]]]:
     """Return, under its name, how to begin each way; what it gives returns the size of one request."""
-    return {
-        "gzip-6": lambda: lambda data: len(zlib.compress(data, 6, wbits=31)),
-        "zstd-1": lambda: _zstd(1),
-        "zstd-3": lambda: _zstd(3),
-        "zstd-9": lambda: _zstd(9),
-        "brotli-5": lambda: lambda data: len(brotli.compress(data, quality=5)),
-        "zstd-9 session": _zstd_session,
+    return general() | {
         "Arrow IPC stream, zstd": lambda: ArrowStream().size,
         "tracezip, stream only (zstd session)": lambda: tracezip(by_shapes=False),
         "tracezip, a new session each time": lambda: _stateless,
@@ -37,11 +33,33 @@ def codecs() -> dict[str, Callable[[], Callable[[bytes], int]]]:
     }
 
 
-def tracezip(path_values: int | None = None, *, by_shapes: bool = True) -> Callable[[bytes], int]:
+def general() -> dict[str, Callable[[], Callable[[bytes], int]]]:
+    """Those of them that know nothing of telemetry."""
+    return {
+        "gzip-6": lambda: lambda data: len(zlib.compress(data, 6, wbits=31)),
+        "zstd-1": lambda: _zstd(1),
+        "zstd-3": lambda: _zstd(3),
+        "zstd-9": lambda: _zstd(9),
+        "brotli-5": lambda: lambda data: len(brotli.compress(data, quality=5)),
+        "zstd-9 session": _zstd_session,
+    }
+
+
+def for_logs() -> dict[str, Callable[[], Callable[[bytes], int]]]:
+    """Return the ways for log records."""
+    return general() | {
+        "tracezip, stream only (zstd session)": lambda: tracezip(signal="logs", by_shapes=False),
+        "tracezip, by shapes": lambda: tracezip(signal="logs"),
+    }
+
+
+def tracezip(
+    path_values: int | None = None, *, signal: Signal = "traces", by_shapes: bool = True
+) -> Callable[[bytes], int]:
     """Begin a session of tracezip."""
     session = _native.TracezipCompressor(7, path_values)
-    session.use_shapes("traces", by_shapes)
-    return lambda data: len(session.compress("traces", data))
+    session.use_shapes(signal, by_shapes)
+    return lambda data: len(session.compress(signal, data))
 
 
 def _stateless(data: bytes) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from benchmarks import tracezip_plots
 from benchmarks.markdown import machine_line, table
 
 if TYPE_CHECKING:
@@ -34,6 +35,10 @@ BARS = {
 ENCODE_NS, DECODE_NS, STATE_BYTES, EXCESS_BYTES = 1_000, 500, 2 << 20, 64
 
 
+LOGS = """The demo's shop writes them (`make demo`): three programs under the stock SDK and its instrumentations, two
+over HTTP and one over gRPC, {counted}; and the same joined and cut. Bytes for each record; every frame was read back.
+"""
+
 LINKS = """
 One gateway reads requests from files and sends them to another, which counts and forgets them: each a process on a CPU
 of its own, with every setting at its default (ten requests in flight; what waits travels together). Rates and CPU time
@@ -46,11 +51,22 @@ compared, byte for byte, with what was sent.
 def write(results: Mapping[str, Any], links: Mapping[str, Any] | None, folder: Path) -> None:
     """Write the page."""
     data = results["data"]
-    parts = [HEAD, machine_line(results), "\n## Bytes for each span\n", _sizes(data), "\n## Bars\n", _bars(data)]
-    parts += ["\n## State of a session over time\n", _state(data)]
+    folder.mkdir(exist_ok=True)
+    tracezip_plots.draw(data, folder, {"encode": ENCODE_NS, "decode": DECODE_NS, "state": STATE_BYTES})
+    parts = [HEAD, machine_line(results), "\n## Bars\n", _bars(data)]
+    if logs := results.get("logs"):
+        counted = f"{logs[0]['records']:,} records in {logs[0]['requests']:,} requests"
+        parts += ["\n## Log records\n", LOGS.format(counted=counted), _sizes(logs)]
+    parts += ["\n## Size\n", "![Bytes for each span](tracezip-sizes.svg)\n", "Bytes for each span:\n", _sizes(data)]
+    parts += [
+        "\n## Cost\n",
+        "![CPU time for each span](tracezip-cost.svg)\n",
+        "Nanoseconds for each span:\n",
+        _costs(data),
+    ]
+    parts += ["\n## State of a session over time\n", "![What a session holds](tracezip-state.svg)\n", _state(data)]
     if links:
         parts += ["\n## From gateway to gateway\n", machine_line(links), LINKS, _links(links["links"])]
-    folder.mkdir(exist_ok=True)
     (folder / "tracezip.md").write_text("\n".join(parts) + "\n", encoding="utf-8")
 
 
@@ -111,10 +127,16 @@ def _bars(data: list[dict[str, Any]]) -> str:
     return table(["", "measured", "bar", ""], rows)
 
 
+def _costs(data: list[dict[str, Any]]) -> str:
+    rows = [[cost, *(f"{each['ns_per_span'][cost]:,.0f}" for each in data)] for cost in data[0]["ns_per_span"]]
+    return table(["", *(each["name"] for each in data)], rows)
+
+
 def _state(data: list[dict[str, Any]]) -> str:
-    rows = [
-        [each["name"], f"{point['spans']:,}", f"{point['sender']:,}", f"{point['receiver']:,}", f"{point['shapes']:,}"]
-        for each in data
-        for point in each["state"][:: max(1, len(each["state"]) // 4)]
-    ]
-    return table(["", "spans so far", "bytes at the sender", "bytes at the receiver", "shapes"], rows)
+    """The end of each session."""
+    rows = []
+    for each in data:
+        end = each["state"][-1]
+        held = [f"{end[side] / 2**20:.2f}" for side in ("sender", "receiver")]
+        rows.append([each["name"], f"{end['spans']:,}", *held, f"{end['shapes']:,}"])
+    return table(["", "spans carried", "MiB at the sender", "MiB at the receiver", "shapes"], rows)

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -147,7 +148,7 @@ def wait_until_packed(queue: Path) -> None:
         time.sleep(0.05)
 
 
-def run_shop(to: Server, folder: Path) -> Counter[int]:
+def run_shop(to: Server, folder: Path, requests: int = REQUESTS) -> Counter[int]:
     """Run the shop and its customers to the end; return how many requests were answered with which status."""
     grpc = {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_ENDPOINT": to.grpc}
     http = {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf", "OTEL_EXPORTER_OTLP_ENDPOINT": to.http}
@@ -163,7 +164,7 @@ def run_shop(to: Server, folder: Path) -> Counter[int]:
         storefront = running.enter_context(service("storefront", folder / "storefront.log", {**grpc, **shop}))
         client = running.enter_context(httpx.Client(base_url=storefront, timeout=ANSWER_TIMEOUT_S))
         pool = running.enter_context(ThreadPoolExecutor(CUSTOMERS))
-        answers = Counter(pool.map(lambda number: shop_for(client, number), range(REQUESTS)))
+        answers = Counter(pool.map(lambda number: shop_for(client, number), range(requests)))
         wait_until_packed(folder / "orders")
         return answers
 
@@ -178,19 +179,25 @@ def main() -> int:
     print("\nA shop under the stock OpenTelemetry SDK, kept and looked at by millrace\n")
     print(PICTURE)
     final: dict[str, Any] = {}
+    print(f"  Three programs start, and {REQUESTS} customers come ...\n", flush=True)
     with server(store, final) as to:
         statuses = run_shop(to, folder)
-    answers = ", ".join(f"{count} with {status}" for status, count in sorted(statuses.items()))
-    print(f"  The shop answered {answers}\n")
+    answers = ", ".join(
+        f"{count} with {status} {HTTPStatus(status).phrase}" for status, count in sorted(statuses.items())
+    )
+    print(f"  The shop answered {answers}.\n")
+    print("  What the server received and kept of it, and what was found again in the store:\n")
     balance = list(report.accounts(final["stats"], store))
     print(report.table(balance))
-    print(report.look(store))
+    shown, slowest = report.look(store)
+    print(shown)
     right = all(account.adds_up() for account in balance)
     verdict = (
         report.paint("everything adds up", report.GREEN) if right else report.paint("it does not add up", report.RED)
     )
     print(f"{verdict} ({time.monotonic() - began:.1f} s)")
-    print(f"\nLook at it: make serve, then {report.paint(PAGE, report.BOLD)}\n")
+    print(f"\nLook at it: make serve, then {report.paint(PAGE, report.BOLD)}")
+    print(f"The slowest trace: {report.paint(f'{PAGE}/trace/{slowest}', report.BOLD)}\n")
     return 0 if right else 1
 
 

@@ -67,8 +67,8 @@ def table(balance: list[Account]) -> str:
     return "\n".join(lines)
 
 
-def look(store: Path) -> str:
-    """What the store tells: errors per service, the busiest operation, the slowest trace."""
+def look(store: Path) -> tuple[str, str]:
+    """What the store tells: errors per service, the busiest operation, the slowest trace; and the id of that."""
     api = api_of(store)
     lines = ["", "Errors of each service, asked of the store", ""]
     for one in api.get("/services")["items"]:
@@ -88,4 +88,4 @@ def look(store: Path) -> str:
     terminal = Terminal("always" if COLOUR else "never", sys.stdout)
     width = min(WIDTH_MAX, shutil.get_terminal_size().columns)
     drawn = waterfall(api.get(f"/traces/{slowest['trace_id']}"), terminal, width - 2, SPANS_MAX)
-    return "\n".join([*lines, *(f"  {line}" for line in drawn), ""])
+    return "\n".join([*lines, *(f"  {line}".rstrip() for line in drawn), ""]), slowest["trace_id"]

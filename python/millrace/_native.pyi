@@ -1,12 +1,13 @@
 # What crates/python exports. Use the public modules instead: this one may change with every version.
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, Self, final
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, Self, TypeAlias, final
 
 from typing_extensions import disjoint_base
 
 from millrace.otlp import Action, AttributeValue, Level, Signal
 
 __all__ = [
+    "Activity",
     "Adder",
     "Buffer",
     "BufferScope",
@@ -38,6 +39,7 @@ __all__ = [
     "after_fork_in_child",
     "check_store_file",
     "count",
+    "count_activity",
     "detect",
     "edit_attribute",
     "from_json",
@@ -53,6 +55,8 @@ __all__ = [
 ]
 
 __version__: str
+
+_ActivityRow: TypeAlias = tuple[str, str | None, int, int, int, int, int, list[float], int]
 
 def set_strict(strict: bool) -> None: ...
 
@@ -367,6 +371,16 @@ class MetricStorage:
     def add_instrument(self, scope: int, core: InstrumentCore) -> None: ...
     def collect_request(self, reader: int) -> bytes | None: ...
     def collect_points(self, reader: int) -> list[tuple[int, list[tuple[Any, ...]]]]: ...
+
+@final
+class Activity:
+    def __new__(cls, parts: Sequence[bytes]) -> Self: ...
+    def services(self) -> list[_ActivityRow]: ...
+    def operations(self, service: str | None = None) -> list[_ActivityRow]: ...
+    def calls(self) -> list[_ActivityRow]: ...
+    def left_out(self) -> tuple[int, int]: ...
+
+def count_activity(path: str, first: int, last: int, around: list[str]) -> tuple[bytes, bool]: ...
 
 @final
 class TraceIndex:

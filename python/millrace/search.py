@@ -1,10 +1,10 @@
-"""Which traces are wanted, and where they were found: the question that a store answers and that every API asks."""
+"""Which telemetry is wanted, and where it was found: the questions that a store answers and that every API asks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
-__all__ = ["Found", "Search"]
+__all__ = ["Among", "Found", "Search"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,17 @@ class Search:
     offset: int = 0
     after: tuple[int, str] | None = None
     """Only traces that come after this one in the order: its position and its id, as :class:`Found` has them."""
+
+
+class Among(NamedTuple):
+    """What a query looks among: files that have something of one signal within some time."""
+
+    signal: Literal["traces", "logs", "metrics", "profiles"]
+    start: int | None = None
+    """In nanoseconds since 1970."""
+    end: int | None = None
+    rows: int | None = None
+    """The youngest files until they have so many rows together; all of them unless given."""
 
 
 class Found(NamedTuple):

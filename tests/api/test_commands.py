@@ -1,6 +1,7 @@
 """The commands that look into a store, asked of a running server as a user asks them."""
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
@@ -45,7 +46,7 @@ def test_s14_a_failed_span_is_marked_and_markup_is_text(server: str) -> None:
     done = ask(server, "trace", "get", DECLINED)
     assert NASTY in done.out
     assert "✗" in done.out
-    assert "! 1 spans whose parent is not here: 00000000000000ff" in done.out
+    assert "! 1 span whose parent is not here: 00000000000000ff" in done.out
 
 
 def test_a_trace_comes_as_otlp_json(server: str) -> None:
@@ -101,3 +102,26 @@ def test_a_folder_without_a_store_is_named() -> None:
     done = millrace("logs", "--data", "/nowhere/at/all")
     assert done.code == 1
     assert "there is no store in /nowhere/at/all" in done.err
+
+
+def test_a_trace_that_is_not_there_is_no_trace_that_does_not_differ(server: str) -> None:
+    done = ask(server, "compare", SOLD, "ab" * 16)
+    assert (done.code, done.out, done.err) == (1, "", f"error: no span of trace {'ab' * 16} is kept here\n")
+    done = ask(server, "compare", "..2001-01-01T00:00:00Z", SOLD)
+    assert (done.code, done.out) == (1, "")
+    assert done.err == "error: no span began in ..2001-01-01T00:00:00Z: there is nothing to compare\n"
+
+
+def test_a_file_is_told_from_a_folder(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    for command in (("serve",), ("logs",), ("query", "SELECT 1"), ("export", tmp_path / "all.jsonl")):
+        done = millrace(*command, "--data", file)
+        assert (done.code, done.err) == (1, f"error: {file} is a file: --data names the folder of a store\n")
+
+
+@pytest.mark.parametrize("given", ["", "abc", "a/b", "xyz"])
+def test_what_is_no_trace_id_is_said_before_anybody_is_asked(given: str) -> None:
+    done = millrace("trace", "get", given)
+    assert done.code == 2
+    assert f"expected a trace id, which is 32 hexadecimal digits, got {given!r}" in done.err

@@ -1,5 +1,6 @@
 """`millrace export` and `millrace import`: what is in a store comes out, and goes into another one unchanged."""
 
+import gzip
 import json
 from collections import Counter
 from pathlib import Path
@@ -66,6 +67,15 @@ def test_spans_are_exported_for_perfetto(data: Path, tmp_path: Path) -> None:
     root, child = slices["00000000000000a1"], slices["00000000000000a2"]
     assert (child["ts"] - root["ts"], child["dur"], child["tid"]) == (5_000, 10_000, root["tid"])
     assert child["args"]["rows"] == "3"
+
+
+def test_a_compressed_trace_for_perfetto_says_the_same(data: Path, tmp_path: Path) -> None:
+    for name in ("trace.json", "trace.json.gz"):
+        assert millrace("export", tmp_path / name, "--data", data, "--chrome").code == 0
+    assert gzip.decompress((tmp_path / "trace.json.gz").read_bytes()) == (tmp_path / "trace.json").read_bytes()
+    done = millrace("export", tmp_path / "trace.pb", "--data", data, "--chrome")
+    assert (done.code, (tmp_path / "trace.pb").exists()) == (1, False)
+    assert "expected a name that ends in .json or .json.gz" in done.err
 
 
 def test_nothing_to_export_is_said(data: Path, tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_a_query_ends_when_its_client_goes() -> None:
     store = SlowStore()
     with serving(application(store)) as url, httpx.Client(base_url=url, timeout=30) as client:
         with pytest.raises(httpx.ReadTimeout):
-            client.get("/api/v1/services", timeout=0.3)
+            client.get("/api/v1/logs", timeout=0.3)
         assert store.begun.acquire(timeout=10)
         assert store.ended.acquire(timeout=10)
 
@@ -142,9 +142,9 @@ def test_s18_more_queries_than_may_wait_are_refused_and_the_server_lives(monkeyp
         host, port = url.removeprefix("http://").split(":")
         for _ in range(queries.THREADS):
             asking = open_sockets.enter_context(socket.create_connection((host, int(port))))
-            asking.sendall(f"GET /api/v1/services HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            asking.sendall(f"GET /api/v1/logs HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
             assert store.begun.acquire(timeout=20)
-        answer = httpx.get(f"{url}/api/v1/services", timeout=20)
+        answer = httpx.get(f"{url}/api/v1/logs", timeout=20)
         assert (answer.status_code, answer.json()) == (
             503,
             {"error": "too many queries are waiting; try again in a moment"},

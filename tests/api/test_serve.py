@@ -57,7 +57,12 @@ def serving(data: Path, *more: str) -> Iterator[Server]:
 
 
 def has_the_shop(found: dict[str, dict[str, dict[str, int]]]) -> bool:
-    return {name: one["rows"] for name, one in found["signals"].items()} == {"traces": 6, "logs": 3, "metrics": 11}
+    return {name: one["rows"] for name, one in found["signals"].items()} == {
+        "traces": 6,
+        "logs": 3,
+        "metrics": 11,
+        "profiles": 0,
+    }
 
 
 def test_what_is_sent_is_kept_shown_and_still_there_afterwards(tmp_path: Path) -> None:
@@ -118,6 +123,14 @@ def test_a_taken_address_of_the_page_is_said_and_nothing_starts(tmp_path: Path) 
     assert done.err == (
         f"error: cannot listen on {address}: Address already in use; --ui gives the page another address\n"
     )
+
+
+def test_a_taken_address_of_a_receiver_is_said_by_the_option_that_gave_it(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = millrace("serve", "--data", tmp_path, "--grpc", f"127.0.0.1:{port}", "--http", FREE, "--ui", FREE)
+    assert done.code == 1
+    assert done.err.startswith(f"error: --grpc: port {port} of 127.0.0.1 is taken by another process")
 
 
 def test_a_wide_page_has_a_token_that_is_printed_once(tmp_path: Path) -> None:

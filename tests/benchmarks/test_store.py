@@ -1,5 +1,7 @@
 """The benchmark of the store sends what it says, and its bars say what was measured."""
 
+from pathlib import Path
+
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from benchmarks.store_report import bars, part
@@ -69,6 +71,7 @@ SCALE = KEPT["generated"] | {  # type: ignore[operator] # a dictionary
     "trace_ms": [2.0],
     "bytes": 3_000_000_000,
     "start_ms": [900.0, 1_600.0],
+    "start_bytes": 10_000_000_000,
     "large_trace_ms": [400.0],
     "large_spans": 100_000,
     "serve_memory": {"peak_mib": 300.0},
@@ -98,8 +101,36 @@ def test_the_bars_of_searches_are_those_among_a_day_where_there_is_one() -> None
     assert verdicts == [False, False, True, False, True, True, True, True, True, False, False, True]
 
 
-def test_the_page_shows_every_figure() -> None:
-    page = "\n".join(part(KEPT))
+def test_the_bars_of_what_a_page_begins_with_are_those_of_its_slowest_part() -> None:
+    asked = {"hour": {"/services": [10.0], "/map": [310.0]}, "all": {"/services": [80.0], "/map": [90.0]}}
+    scale = SCALE | {"overview_first_ms": {"/services": 900.0, "/map": 10.0}, "overview_ms": asked}
+    found = [(bar.met, bar.measured) for bar in bars(KEPT | {"scale": scale}) if "services" in bar.what]
 
-    for shown in ("36.0", "0.50 x", "5.00", "60.0", "4,000"):
+    assert found == [(True, "900"), (False, "310"), (True, "90")]
+    assert "`/api/v1/map` of everything" in "\n".join(part(KEPT | {"scale": scale}, Path()))
+
+
+LOAD = {
+    "spans": 60_000_000,
+    "kept": 60_000_000,
+    "seconds": 600.0,
+    "cpu_share": 0.5,
+    "memory": {"average_mib": 300.0, "peak_mib": 390.0},
+    "resident_mib": [50.0, 300.0, 310.0, 320.0, 390.0],
+    "page_ms": {"/api/v1/map": 7.0},
+}
+
+
+def test_memory_that_grows_while_telemetry_comes_is_missed_although_the_peak_is_met() -> None:
+    memory, growth = list(bars(KEPT | {"load": LOAD}))[-2:]
+
+    assert (memory.met, growth.met, growth.measured) == (True, False, "1.30 x")
+
+
+def test_the_page_shows_every_figure(tmp_path: Path) -> None:
+    (tmp_path / "benchmarks").mkdir()
+    page = "\n".join(part(KEPT | {"load": LOAD}, tmp_path))
+
+    for shown in ("36.0", "0.50 x", "5.00", "60.0", "4,000", "60,000,000", "50%", "/api/v1/map"):
         assert shown in page
+    assert (tmp_path / "benchmarks" / "store-memory.svg").read_text(encoding="utf-8").startswith("<?xml")

@@ -82,19 +82,40 @@ def test_what_a_destination_refuses_is_said_in_the_answer_and_the_session_goes_o
     assert taken == b""
 
 
-def test_a_frame_that_is_not_the_next_ends_the_call_with_a_reset_and_delivers_nothing(
-    receiver: Gateway, sink: Sink
+def flipped(frame: bytes) -> bytes:
+    """Turn a bit in the middle."""
+    middle = len(frame) // 2
+    return frame[:middle] + bytes([frame[middle] ^ 4]) + frame[middle + 1 :]
+
+
+HARMED: dict[str, tuple[Callable[[list[bytes]], bytes], str]] = {
+    "lost": (lambda frames: frames[2], "seq"),
+    "again": (lambda frames: frames[0], "seq"),
+    "cut off": (lambda frames: frames[1][: len(frames[1]) // 2], "raw-hash"),
+    "a bit": (lambda frames: flipped(frames[1]), "raw-hash"),
+    "of nobody's session": (lambda _: bytes([0x83, 5]) + bytes(16) + bytes([7]) + bytes(4), "unknown-session"),
+    "nonsense": (lambda _: b"nonsense", "no-frame"),
+}
+"""What comes instead of the second frame, and what is said to it."""
+
+
+@pytest.mark.parametrize("way", HARMED)
+def test_a_frame_that_was_harmed_ends_the_call_with_a_reset_and_delivers_nothing(
+    receiver: Gateway, sink: Sink, way: str
 ) -> None:
-    compressor = _native.TracezipCompressor(79)
-    first, _lost, third = (compressor.compress("traces", body) for body in bodies(3))
-    answers = exchange(receiver, [first, third])
+    compressor, sent = _native.TracezipCompressor(79), bodies(3)
+    frames = [compressor.compress("traces", body) for body in sent]
+    harm, word = HARMED[way]
+    answers = exchange(receiver, [frames[0], harm(frames)])
     assert next(answers) == b""
     with pytest.raises(grpc.RpcError) as ended:
         next(answers)
     assert ended.value.code() == grpc.StatusCode.ABORTED
     trailers: Any = ended.value.trailing_metadata()
-    assert ("otz-reset", "seq") in trailers
-    assert len(sink.arrivals) == 1
+    assert ("otz-reset", word) in trailers
+    again = _native.TracezipCompressor(80)
+    assert list(exchange(receiver, (again.compress("traces", body) for body in sent[1:]))) == [b"", b""]
+    assert [arrival.body for arrival in sink.arrivals] == sent
 
 
 def test_a_gateway_stops_although_sessions_are_open(sink: Sink) -> None:

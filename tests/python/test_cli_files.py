@@ -137,7 +137,7 @@ def test_an_ending_without_a_format_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_does_not_exist_is_reported() -> None:
     result = millrace("inspect", "/nonexistent.otlp")
 
-    assert (result.code, result.err) == (1, "error: [Errno 2] No such file or directory: '/nonexistent.otlp'\n")
+    assert (result.code, result.err) == (1, "error: /nonexistent.otlp: No such file or directory\n")
 
 
 def test_inspect_counts_what_there_is(generated: Path) -> None:

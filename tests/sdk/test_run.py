@@ -38,6 +38,12 @@ def test_what_was_instrumented_is_said_once_on_standard_error(program: Path) -> 
     assert {"fastapi", "httpx", "logging", "sqlite3"} <= set(instrumented.split(": ")[2].split(", "))
 
 
+def test_a_service_without_a_name_is_told_how_to_get_one(program: Path) -> None:
+    hint = "the service has no name yet: --service-name NAME or OTEL_SERVICE_NAME gives it one"
+    assert hint in run_program(MILLRACE, "run", "--", "python", program).stderr
+    assert hint not in run_program(MILLRACE, "run", "--service-name", "shop", "--", "python", program).stderr
+
+
 def test_quiet_says_nothing(program: Path) -> None:
     assert "millrace run" not in run_program(MILLRACE, "run", "--quiet", "--", "python", program).stderr
 

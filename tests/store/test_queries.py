@@ -49,6 +49,18 @@ def test_attributes_are_found_by_key_with_their_types(store: Store) -> None:
     assert store.sql("SELECT count(*) FROM spans WHERE attributes['absent'] IS NULL").tuples() == [(7,)]
 
 
+def test_a_clock_beyond_every_date_spoils_no_query(gateway: Keeping, store: Store) -> None:
+    request = spans(30)
+    span = request.resource_spans[0].scope_spans[0].spans[0]
+    span.start_time_unix_nano = span.end_time_unix_nano = 2**64 - 1
+    assert gateway.send("traces", request) == 200
+    store.refresh()
+
+    found = store.sql("SELECT start_time, start_time_unix_nano FROM spans ORDER BY 2 DESC").tuples()
+    assert len(found) == 8
+    assert (found[0][0].year, found[0][1]) == (2262, 2**64 - 1)
+
+
 def test_an_attribute_may_have_another_type_in_every_file(gateway: Keeping, store: Store) -> None:
     request = spans(30)
     span = request.resource_spans[0].scope_spans[0].spans[0]
@@ -219,6 +231,20 @@ def test_a_store_of_another_layout_is_refused_in_a_sentence(store: Store, tmp_pa
 def test_a_directory_without_a_store_is_told_from_one(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="is not a store"):
         Store(tmp_path)
+
+
+def test_an_answer_is_bounded_in_bytes_too(store: Store) -> None:
+    with pytest.raises(StoreError, match="the answer has more than 512 MiB: add LIMIT"):
+        store.sql("SELECT repeat('x', 10000) FROM range(900000)")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit means something else elsewhere")
+def test_texts_that_the_query_makes_are_bounded_by_the_memory_of_the_command(store: Store) -> None:
+    command = [sys.executable, "-m", "millrace", "query", "--data", str(store.path), "SELECT repeat('x', 3000000000)"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: the query needs more memory than it may use; narrow it with WHERE.")
+    assert done.stderr.count("\n") == 1
 
 
 def test_without_duckdb_the_error_says_what_to_install(store: Store, tmp_path: Path) -> None:

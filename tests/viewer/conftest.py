@@ -52,7 +52,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def context(browser: Browser) -> Iterator[BrowserContext]:
-    """One context, so that the page is fetched and compiled once; what it remembers is only colours."""
+    """One context, so that the page is fetched and compiled once; what it remembers is forgotten before each test."""
     made = browser.new_context(viewport=SIZE, reduced_motion="reduce")
     made.grant_permissions(["clipboard-read", "clipboard-write"])
     yield made
@@ -106,12 +106,20 @@ def shared_page(context: BrowserContext) -> Iterator[Page]:
 
 
 @pytest.fixture
-def page(shared_page: Page) -> Iterator[Page]:
+def page(shared_page: Page, server: Server) -> Iterator[Page]:
     """The page as if it were new."""
     shared_page.set_viewport_size(SIZE)
     shared_page.emulate_media(color_scheme="light")
+    forget(shared_page, server.url)
     with watched(shared_page) as page:
         yield page
+
+
+def forget(page: Page, origin: str) -> None:
+    """Let the browser forget what pages of this server have kept: the colours of services, the theme."""
+    devtools = page.context.new_cdp_session(page)
+    devtools.send("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "local_storage"})
+    devtools.detach()
 
 
 def settled(page: Page) -> None:

@@ -45,3 +45,22 @@ def test_a_second_trace_is_typed_in(open_page: Open, telemetry: Telemetry) -> No
     field.press("Enter")
     expect(page.get_by_role("table")).to_be_visible()
     expect(page).to_have_url(re.compile(f"b={b.trace_id}"))
+
+
+def test_where_nothing_is_chosen_a_sentence_says_how(open_page: Open) -> None:
+    page = open_page("/compare")
+    sentence = page.get_by_text("Pick two in the list of traces (the key x), or paste two ids above.").last
+    key = sentence.locator("kbd").bounding_box()
+    whole = sentence.bounding_box()
+    assert key is not None
+    assert whole is not None
+    assert key["y"] - whole["y"] < 10  # on the first line, as a part of it
+
+
+def test_the_bars_of_a_comparison_begin_at_one_place(open_page: Open, telemetry: Telemetry) -> None:
+    checkouts = [trace for trace in telemetry.traces if trace.spans[0].name == "POST /checkout"]
+    slow, fast = max(checkouts, key=lambda one: one.duration), min(checkouts, key=lambda one: one.duration)
+    page = open_page(f"/compare?a={fast.trace_id}&b={slow.trace_id}")
+    tracks = page.locator(".track")
+    tracks.first.wait_for()
+    assert len(set(tracks.evaluate_all("all => all.map(one => one.getBoundingClientRect().left)"))) == 1

@@ -27,6 +27,11 @@ def test_records_are_filtered_by_severity_and_text(open_page: Open, telemetry: T
     expect(page).to_have_url(re.compile(r"severity_min=17&q=%2Fv1%2Fcharges"))
 
 
+def test_the_bars_say_of_how_many_records_they_are(open_page: Open, telemetry: Telemetry) -> None:
+    assert len(telemetry.logs) > 500  # more than are fetched at once
+    expect(open_page("/logs").get_by_text("of the newest 500; scroll for older ones")).to_be_visible()
+
+
 def test_a_body_with_a_structure_is_shown_as_one(open_page: Open) -> None:
     page = open_page("/logs?q=charge_failed")
     rows(page).first.click()

@@ -30,6 +30,12 @@ def test_a_sum_is_drawn_as_its_rate_with_a_line_for_each_value_of_an_attribute(
     expect(lines.first.get_by_role("button")).to_have_attribute("aria-pressed", "false")
 
 
+def test_a_unit_is_written_as_people_write_it(open_page: Open) -> None:
+    badges = open_page("/metrics?name=shop.orders").locator(".badges")
+    expect(badges).to_contain_text("order")
+    expect(badges).not_to_contain_text("{")
+
+
 def test_a_histogram_is_a_heatmap_with_quantiles(open_page: Open, telemetry: Telemetry) -> None:
     page = open_page("/metrics?name=http.server.request.duration")
     expect(page.get_by_role("img", name="Heatmap of 11 buckets over time")).to_be_visible()

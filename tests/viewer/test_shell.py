@@ -74,6 +74,13 @@ def test_colours_follow_the_system_until_somebody_chooses(open_page: Open) -> No
     expect(body).to_have_css("background-color", LIGHT)
 
 
+def test_the_rail_says_what_it_counts(open_page: Open, telemetry: Telemetry) -> None:
+    rail = open_page("/").get_by_role("navigation")
+    spans = sum(len(trace.spans) for trace in telemetry.traces)
+    expect(rail.get_by_text(f"{spans:,} spans")).to_be_visible()
+    expect(rail.get_by_text(f"{len(telemetry.logs)} records")).to_be_visible()
+
+
 def test_a_page_that_does_not_exist_leads_back(open_page: Open) -> None:
     page = open_page("/nowhere")
     page.get_by_role("link", name="Go to the traces").click()

@@ -155,6 +155,19 @@ def test_the_critical_path_is_what_the_end_waited_for(open_known: Callable[[str]
     ]
 
 
+def test_the_marks_of_the_ruler_differ_however_near_one_looks(open_known: Callable[[str], Page]) -> None:
+    page = open_known("")
+    marks = page.locator(".ticks span")
+    expect(marks.first).to_have_text("0")
+    page.get_by_role("treegrid").focus()
+    for _ in range(25):
+        page.keyboard.press("+")
+    expect(marks.first).not_to_have_text("0")
+    found = [text for text in marks.all_inner_texts() if text]
+    assert len(found) > 1
+    assert len(set(found)) == len(found)
+
+
 def test_dragging_over_the_whole_zooms_and_the_link_keeps_it(open_known: Callable[[str], Page]) -> None:
     page = open_known("")
     strip = page.get_by_role("img", name=re.compile("^The whole trace"))
@@ -180,19 +193,23 @@ def test_services_keep_colours_of_their_own_where_motion_is_reduced(open_page: O
     rows(page).first.wait_for()
     page.keyboard.press("f")
     graph = page.get_by_role("application", name=re.compile("^Flame graph"))
-    colors: int = graph.evaluate(
+    seen: int = graph.evaluate(
         """canvas => {
-            const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
-            const counts = new Map();
-            for (let at = 0; at < pixels.length; at += 4) {
-                const color = pixels.slice(at, at + 4).join();
-                if (pixels[at + 3] === 255) counts.set(color, (counts.get(color) ?? 0) + 1);
+            const points = new Uint32Array(
+                canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data.buffer);
+            const drawn = new Set(points);
+            const probe = document.body.appendChild(document.createElement('span'));
+            let seen = 0;
+            for (let slot = 0; slot < 10; slot += 1) {
+                probe.style.color = `var(--service-${slot})`;
+                const [red, green, blue] = getComputedStyle(probe).color.match(/\\d+/g).map(Number);
+                seen += drawn.has((255 << 24 | blue << 16 | green << 8 | red) >>> 0);
             }
-            return [...counts.values()].filter(count => count > 200).length;
+            probe.remove();
+            return seen;
         }"""
     )
-    # Short spans are too narrow to be counted; of one colour for all, there would be two with the ground.
-    assert colors > len({span.service for span in failed.spans}) / 2
+    assert seen == len({span.service for span in failed.spans})
 
 
 def test_the_flame_graph_gathers_spans_by_path_and_is_walked_by_keyboard(open_known: Callable[[str], Page]) -> None:

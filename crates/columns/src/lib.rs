@@ -2,8 +2,9 @@
 //!
 //! [`Rows`] gathers requests of one signal and sorts what is in them; [`FileWriter`] writes sorted rows to a file;
 //! [`FileReader`] reads them back as OTLP, byte for byte where the writer cannot prove that columns say everything.
-//! [`merge_files`] makes one sorted file of many.
+//! Requests of profiles are kept whole by [`write_profiles`]. [`merge_files`] makes one sorted file of many. [`Activity`] counts what services did in files of spans.
 
+mod activity;
 mod attributes;
 mod chunk;
 mod column;
@@ -21,6 +22,7 @@ mod nested;
 mod packer;
 mod packing;
 mod pairs;
+mod profiles;
 mod properties;
 mod read;
 mod request;
@@ -33,8 +35,10 @@ mod value;
 mod variant;
 mod write;
 
+pub use activity::{Activity, Row as ActivityRow};
 pub use error::Error;
 pub use merge::{MergeError, merge_files};
+pub use profiles::write_profiles;
 pub use read::{FileReader, REPLACED};
 pub use rows::Rows;
 pub use trace::TraceIndex;

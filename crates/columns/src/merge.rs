@@ -14,6 +14,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 
 use crate::attributes::{AttributeColumns, KEYS_MAX, Kind};
 use crate::error::Error;
+use crate::profiles::merge_profiles;
 use crate::read::{BatchRows, FileReader, SharedRows};
 use crate::rows::{Row, name_and_start, series_and_time, time_of_log};
 use crate::tables::Tables;
@@ -86,6 +87,9 @@ pub fn merge_files<W: Write + Send>(
     level: i32,
     is_to_stop: impl Fn() -> bool,
 ) -> Result<(W, Summary), MergeError> {
+    if signal == Signal::Profiles {
+        return merge_profiles(paths, out, level, is_to_stop);
+    }
     let mut tables = Tables::default();
     let mut names = Names::default();
     let mut sources = Vec::with_capacity(paths.len());

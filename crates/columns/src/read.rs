@@ -21,15 +21,20 @@ use parquet::file::metadata::PageIndexPolicy;
 
 use crate::decode::{Decoder, Named as _, bytes_of, text_of};
 use crate::error::Error;
+use crate::profiles::read_profiles;
 use crate::request::RequestBuilder;
 use crate::tables::{Tables, describe_metric, describe_resource, describe_scope};
 
 /// Rows that are decoded at once.
 const BATCH_ROWS: usize = 1_024;
+/// The same of profiles, whose rows are whole requests.
+const PROFILE_BATCH_ROWS: usize = 16;
 /// A request read from a file is about this long.
 const REQUEST_BYTES: usize = 4 << 20;
 /// Rows of which only the numbers of their trace ids are read at once: a row group, as a rule.
 const GROUP_BATCH_ROWS: usize = 262_144;
+/// Rows of which a few columns are read at once.
+const COLUMN_BATCH_ROWS: usize = 65_536;
 const TRACE_ID: &str = "trace_id";
 
 /// What the name of a file ends in that a merged one has replaced. For a while it is kept so, for those who look for it.
@@ -79,7 +84,46 @@ impl FileReader {
 
     /// The rows, batch by batch, in the order of the file.
     pub(crate) fn batches(&self) -> Result<ParquetRecordBatchReader, Error> {
-        Ok(self.builder()?.with_batch_size(BATCH_ROWS).build()?)
+        let rows = match self.signal {
+            Signal::Profiles => PROFILE_BATCH_ROWS,
+            _ => BATCH_ROWS,
+        };
+        Ok(self.builder()?.with_batch_size(rows).build()?)
+    }
+
+    /// The same, with texts of these columns as numbers of a dictionary.
+    fn builder_with(
+        &self,
+        dictionaries: &[&str],
+    ) -> Result<ParquetRecordBatchReaderBuilder<File>, Error> {
+        let as_numbers = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let fields = self.metadata.schema().fields().iter().map(|field| {
+            if dictionaries.contains(&field.name().as_str()) {
+                Arc::new(field.as_ref().clone().with_data_type(as_numbers.clone()))
+            } else {
+                Arc::clone(field)
+            }
+        });
+        let hinted = Schema::new(fields.collect::<Vec<_>>());
+        let options = ArrowReaderOptions::new().with_schema(Arc::new(hinted));
+        let metadata = ArrowReaderMetadata::try_new(Arc::clone(self.metadata.metadata()), options)?;
+        let file = self.file.try_clone()?;
+        Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(
+            file, metadata,
+        ))
+    }
+
+    /// Some columns of all rows, some of them as dictionaries.
+    pub(crate) fn batches_of(
+        &self,
+        columns: &[&str],
+        dictionaries: &[&str],
+    ) -> Result<ParquetRecordBatchReader, Error> {
+        Ok(self
+            .builder_with(dictionaries)?
+            .with_projection(self.mask(columns))
+            .with_batch_size(COLUMN_BATCH_ROWS)
+            .build()?)
     }
 
     fn mask(&self, names: &[&str]) -> ProjectionMask {
@@ -106,24 +150,12 @@ impl FileReader {
     ///
     /// The column is read as a dictionary: the id is compared with the ids of a row group, and its number with the rows.
     fn rows_with(&self, id: &str, groups: &[usize]) -> Result<Option<RowSelection>, Error> {
-        let schema = self.metadata.schema();
-        let as_numbers = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-        let fields = schema.fields().iter().map(|field| {
-            if field.name() == TRACE_ID {
-                Arc::new(field.as_ref().clone().with_data_type(as_numbers.clone()))
-            } else {
-                Arc::clone(field)
-            }
-        });
-        let hinted = Schema::new(fields.collect::<Vec<_>>());
-        let options = ArrowReaderOptions::new().with_schema(Arc::new(hinted));
-        let metadata = ArrowReaderMetadata::try_new(Arc::clone(self.metadata.metadata()), options)?;
-        let ids =
-            ParquetRecordBatchReaderBuilder::new_with_metadata(self.file.try_clone()?, metadata)
-                .with_row_groups(groups.to_vec())
-                .with_projection(self.mask(&[TRACE_ID]))
-                .with_batch_size(GROUP_BATCH_ROWS)
-                .build()?;
+        let ids = self
+            .builder_with(&[TRACE_ID])?
+            .with_row_groups(groups.to_vec())
+            .with_projection(self.mask(&[TRACE_ID]))
+            .with_batch_size(GROUP_BATCH_ROWS)
+            .build()?;
         let (mut found, mut before) = (Vec::new(), 0);
         for batch in ids {
             let batch = batch?;
@@ -188,8 +220,11 @@ impl FileReader {
         Ok(())
     }
 
-    /// Gives all items of the file as requests of some megabytes.
+    /// Gives all items of the file as requests of some megabytes; of profiles each request as it came.
     pub fn read_requests(&self, mut take: impl FnMut(Vec<u8>)) -> Result<(), Error> {
+        if self.signal == Signal::Profiles {
+            return read_profiles(self, take);
+        }
         let mut tables = Tables::default();
         let mut known = SharedRows::default();
         let mut request = RequestBuilder::default();

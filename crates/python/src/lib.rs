@@ -6,6 +6,7 @@
     clippy::needless_pass_by_value,
     reason = "arguments that PyO3 extracts belong to the function"
 )]
+mod activity;
 mod allocator;
 mod api;
 mod attribute;
@@ -44,6 +45,8 @@ mod value;
 /// The native part of millrace. Use the public modules instead: this one may change with every version.
 #[pyo3::pymodule(gil_used = false)]
 mod _native {
+    #[pymodule_export]
+    use crate::activity::{Activity, count_activity};
     #[pymodule_export]
     use crate::allocator::keep_freed_memory;
     #[pymodule_export]

@@ -16,10 +16,17 @@ const STATE_MIN: u32 = 1 << 16;
 pub(crate) trait Code {
     /// Whether this side knows what it codes.
     const SENDS: bool;
-    /// Codes one of `entries`: for the sender that of `symbol`, or else the one that stands for all others.
-    fn pick(&mut self, entries: &[Entry], symbol: u16) -> usize;
+    /// Codes the number of one of `entries`, of which there is at least one; how many there are stands for none of them.
+    fn pick(&mut self, entries: &[Entry], index: usize) -> usize;
     /// Codes the low `count` bits, at most 64, as they are.
     fn bits(&mut self, value: u64, count: u32) -> u64;
+}
+
+/// What the entries leave of the scale: from where, and how much.
+#[inline]
+fn others(entries: &[Entry]) -> (u16, u16) {
+    let low = entries.last().map_or(0, |last| last.end);
+    (low, SCALE as u16 - low)
 }
 
 /// The sender's side: collects symbols, because a range coder of this kind writes them last to first.
@@ -35,19 +42,12 @@ impl Code for Writer {
     const SENDS: bool = true;
 
     #[inline]
-    fn pick(&mut self, entries: &[Entry], symbol: u16) -> usize {
-        // The first stands for all that are not found.
-        let index = entries
-            .iter()
-            .position(|entry| entry.symbol == symbol)
-            .unwrap_or(0);
-        let Some(entry) = entries.get(index) else {
-            return 0;
+    fn pick(&mut self, entries: &[Entry], index: usize) -> usize {
+        let (low, size) = match entries.get(index) {
+            Some(entry) => (entry.end - entry.size, entry.size),
+            None => others(entries),
         };
-        if u32::from(entry.size) != SCALE {
-            self.parts
-                .push(u32::from(entry.end - entry.size) << 16 | u32::from(entry.size));
-        }
+        self.parts.push(u32::from(low) << 16 | u32::from(size));
         index
     }
 
@@ -121,8 +121,8 @@ impl Writer {
 #[derive(Debug)]
 pub(crate) struct Reader<'a> {
     words: &'a [u8],
+    /// The state whose turn it is, and the other.
     states: [u32; 2],
-    turn: bool,
     bits: &'a [u8],
     held: u64,
     held_count: u32,
@@ -136,7 +136,6 @@ impl<'a> Reader<'a> {
         Some(Self {
             words,
             states: [u32::from_le_bytes(*first), u32::from_le_bytes(*second)],
-            turn: false,
             bits,
             held: 0,
             held_count: 0,
@@ -188,33 +187,26 @@ impl Code for Reader<'_> {
     const SENDS: bool = false;
 
     #[inline]
-    fn pick(&mut self, entries: &[Entry], _: u16) -> usize {
-        if let [only] = entries
-            && u32::from(only.size) == SCALE
-        {
-            return 0;
-        }
-        let [first, second] = &mut self.states;
-        let state = if self.turn { second } else { first };
-        self.turn = !self.turn;
-        let slot = *state & (SCALE - 1);
+    fn pick(&mut self, entries: &[Entry], _: usize) -> usize {
+        let [state, next] = self.states;
+        let slot = state & (SCALE - 1);
         let found = entries.iter().position(|entry| slot < u32::from(entry.end));
-        let Some((index, entry)) = found.and_then(|index| Some((index, entries.get(index)?)))
-        else {
-            self.overrun = true;
-            return 0;
+        let index = found.unwrap_or(entries.len());
+        let (low, size) = match entries.get(index) {
+            Some(entry) => (entry.end - entry.size, entry.size),
+            None => others(entries),
         };
-        let size = u32::from(entry.size);
-        *state = size * (*state >> SCALE_BITS) + slot + size - u32::from(entry.end);
-        if *state < STATE_MIN {
+        let mut state = u32::from(size) * (state >> SCALE_BITS) + slot - u32::from(low);
+        if state < STATE_MIN {
             if let Some((word, rest)) = self.words.split_first_chunk() {
-                *state = *state << 16 | u32::from(u16::from_le_bytes(*word));
+                state = state << 16 | u32::from(u16::from_le_bytes(*word));
                 self.words = rest;
             } else {
                 self.overrun = true;
-                *state |= STATE_MIN;
+                state |= STATE_MIN;
             }
         }
+        self.states = [next, state];
         index
     }
 

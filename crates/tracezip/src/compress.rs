@@ -3,17 +3,19 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use millrace_wire::Signal;
 use millrace_wire::field::{DELIMITED, Fields, Value};
+use millrace_wire::{Signal, count};
 use zstd::zstd_safe::{self, CCtx, CParameter};
 
 use crate::coder::Writer;
 use crate::dictionary::Lookup;
+use crate::family::Family;
 use crate::frame::{Header, Mode, Parts};
 use crate::hash::{quick, xxh64};
 use crate::ids::MessageIds;
 use crate::limits::{DEPTH, Limits};
 use crate::memory::{allocated, of_vec};
+use crate::model::Model;
 use crate::rebuild::write_step;
 use crate::schema::{Message, Role};
 use crate::shape::Shape;
@@ -28,14 +30,23 @@ const PLAIN_LEVEL: i32 = 3;
 const LARGER_BYTES_MAX: usize = 48;
 /// Every so many frames the size of a plain frame is found out, to know what there is to be better than.
 const SAMPLE_FRAMES: u64 = 64;
+/// ... by so many bytes of a request, which tell enough.
+const SAMPLE_BYTES: usize = 32 << 10;
 /// Frames that shapes may lose in a row before they rest.
 const LOST_FRAMES_MAX: u32 = 16;
 /// Frames that they rest then.
 const REST_FRAMES: u64 = 4096;
 
-/// Shapes that are tried before others, of those that came after the message before.
-const LIKELY_SHAPES: usize = 3;
-/// ... and of those that have the same sketch.
+/// A request that was so many times as long as its frame says little that is new.
+const REPEATED_RATE: usize = 64;
+/// Of so many bytes of random ids fewer than one is zero: one of 256 is.
+const RANDOM_ZEROS: usize = 32;
+/// ... if there are as many that chance has no say.
+const RAW_SPARE: usize = 256;
+/// Four times the spans of a frame that may be known already, as parents of others in frames before.
+const SPANS_SPARE: u64 = 64;
+
+/// Shapes that are tried after the likeliest: the last ones of messages with the same sketch.
 const SKETCHED_SHAPES: usize = 4;
 /// Sketches of messages that are told apart.
 const SKETCHES: usize = 1 << 10;
@@ -43,7 +54,7 @@ const SKETCHES: usize = 1 << 10;
 const SKETCHED_FIELDS: usize = 6;
 
 /// What the session carries by shapes; anything else goes into its zstd stream.
-const BY_SHAPES: [Signal; 1] = [Signal::Traces];
+const BY_SHAPES: [Signal; 2] = [Signal::Traces, Signal::Logs];
 
 /// Makes frames of requests.
 #[derive(Debug)]
@@ -140,6 +151,7 @@ impl Compressor {
         };
         let mut frame = Vec::with_capacity(request.len() / 8 + 256);
         header.write(&mut frame);
+        let ids = self.sender.tables.ids.spans_added();
         let body = match mode {
             Mode::Shapes => self.sender.body(signal, request, &mut frame),
             _ => self.whole.push(request, &mut frame),
@@ -150,7 +162,10 @@ impl Compressor {
         }
         self.sequence += 1;
         self.chain = next_chain(self.chain, header.hash);
-        self.compared(signal, request, frame)
+        let new_ids = self.sender.tables.ids.spans_added() - ids;
+        let may_repeat =
+            mode == Mode::Shapes && self.sender.may_repeat(signal, request, &frame, new_ids);
+        self.compared(signal, request, frame, may_repeat)
     }
 
     /// Whether shapes exist for the signal, and the request is made of fields as every writer makes them.
@@ -166,15 +181,29 @@ impl Compressor {
 
     /// The frame, or a plain one in its place if that is much smaller; the session then begins anew, for its memory holds
     /// what the receiver will never see.
-    fn compared(&mut self, signal: Signal, request: &[u8], frame: Vec<u8>) -> Option<Vec<u8>> {
-        let expected = (request.len() as u64 * self.plain_rate) >> 10;
-        let is_doubtful = frame.len() as u64 * 4 > expected * 3 && frame.len() > 64;
-        if !is_doubtful && self.frames < self.sampled + SAMPLE_FRAMES {
-            return Some(frame);
+    fn compared(
+        &mut self,
+        signal: Signal,
+        request: &[u8],
+        frame: Vec<u8>,
+        may_repeat: bool,
+    ) -> Option<Vec<u8>> {
+        let is_doubtful = |rate: u64| {
+            let expected = (request.len() as u64 * rate) >> 10;
+            may_repeat || frame.len() as u64 * 4 > expected * 3 && frame.len() > 64
+        };
+        if !is_doubtful(self.plain_rate) {
+            if self.frames < self.sampled + SAMPLE_FRAMES {
+                return Some(frame);
+            }
+            let sample = request.get(..SAMPLE_BYTES).unwrap_or(request);
+            self.sample(sample.len(), plain_frame(signal, sample)?.len());
+            if !is_doubtful(self.plain_rate) {
+                return Some(frame);
+            }
         }
         let plain = plain_frame(signal, request)?;
-        self.sampled = self.frames;
-        self.plain_rate = ((plain.len() as u64) << 10) / (request.len() as u64).max(1);
+        self.sample(request.len(), plain.len());
         if frame.len() <= plain.len() + LARGER_BYTES_MAX {
             self.lost = 0;
             return Some(frame);
@@ -186,6 +215,12 @@ impl Compressor {
         }
         self.renew();
         Some(plain)
+    }
+
+    /// Takes note of what zstd makes of some bytes.
+    fn sample(&mut self, length: usize, plain_length: usize) {
+        self.sampled = self.frames;
+        self.plain_rate = ((plain_length as u64) << 10) / (length as u64).max(1);
     }
 
     /// Begins a new session whose number nobody can guess who does not know the old one.
@@ -223,6 +258,16 @@ pub(crate) fn next_chain(chain: u32, hash: u64) -> u32 {
 }
 
 impl Sender {
+    /// Whether a request may say the same over and over, which zstd finds at any distance and models do not: where hardly
+    /// anything is left of it, where ids are no random numbers, or where many spans brought none that is new.
+    fn may_repeat(&self, signal: Signal, request: &[u8], frame: &[u8], new_ids: u64) -> bool {
+        let zeros: usize = self.raw.iter().map(|byte| usize::from(*byte == 0)).sum();
+        frame.len() * REPEATED_RATE < request.len()
+            || zeros * RANDOM_ZEROS > self.raw.len() + RAW_SPARE
+            || signal == Signal::Traces
+                && new_ids * 4 + SPANS_SPARE < count(signal, request) as u64 * 3
+    }
+
     fn new(limits: Limits) -> Self {
         Self {
             tables: Tables::new(limits, true),
@@ -272,8 +317,8 @@ impl Sender {
         let (parsed, inner) = levels.split_first_mut()?;
         let number = self.shape(kind, bytes, before, parsed)?;
         self.own(number, bytes, parsed, known_time)?;
-        let first_time = parsed.times.first().copied().unwrap_or(known_time);
-        let last_time = parsed.times.last().copied().unwrap_or(known_time);
+        let first_time = parsed.times.all().first().copied().unwrap_or(known_time);
+        let last_time = parsed.times.all().last().copied().unwrap_or(known_time);
         let mut children = parsed.children.iter();
         for (place, count) in parsed.runs.iter().enumerate() {
             let place_of = self.tables.shapes.get_mut(number)?.places.get_mut(place)?;
@@ -297,26 +342,26 @@ impl Sender {
         before: Before,
         parsed: &mut Parsed<'a>,
     ) -> Option<usize> {
-        let likely = self.tables.likely(before).take(LIKELY_SHAPES);
-        if let Some(number) = first_of(likely, &self.tables.shapes, kind, bytes, parsed) {
+        let likely = self.tables.likely(before);
+        if let Some(number) = likely.filter(|shape| self.tables.has(parsed, *shape, kind, bytes)) {
             return self
                 .tables
                 .code_shape(&mut self.writer, before, Some(number))?;
         }
         let sketch = sketch(kind, bytes);
         let likely = self.shapes.by_sketch(sketch);
-        let mut known = first_of(likely, &self.tables.shapes, kind, bytes, parsed);
+        let mut known = first_of(likely, &self.tables, kind, bytes, parsed);
         if known.is_none() {
             let names_vary = self.tables.is_crowded();
             parsed.read(kind, bytes, names_vary);
             known = self
                 .shapes
-                .find(parsed, &self.tables.shapes, (kind, bytes, names_vary));
+                .find(parsed, &self.tables, (kind, bytes, names_vary));
             if known.is_none() && !self.tables.has_room(parsed.signature.len()) {
                 parsed.give_up(kind, bytes);
                 known = self
                     .shapes
-                    .find(parsed, &self.tables.shapes, (kind, bytes, names_vary));
+                    .find(parsed, &self.tables, (kind, bytes, names_vary));
             }
         }
         if let Some(shape) = self.tables.code_shape(&mut self.writer, before, known)? {
@@ -342,7 +387,7 @@ impl Sender {
         parsed: &mut Parsed<'a>,
         known_time: u64,
     ) -> Option<()> {
-        let given = MessageIds {
+        let mut given = MessageIds {
             trace: parsed.trace_id.copied(),
             span: parsed.span_id,
             parent: parsed.parent_id,
@@ -351,30 +396,32 @@ impl Sender {
             &mut self.writer,
             &mut self.raw,
             number,
-            given,
+            &mut given,
             known_time,
             &mut parsed.times,
         )?;
         let Tables {
             shapes,
+            families,
             dictionary,
             budget,
             ..
         } = &mut self.tables;
         let shape = shapes.get_mut(number)?;
-        if shape.slots.is_empty() {
+        let Family { head, slots, .. } = families.get_mut(shape.family)?;
+        if shape.parts.is_empty() {
             return Some(());
         }
-        let path = parsed.path.map(|path| path as u16);
+        let path = parsed.path.map_or(Model::OTHER, |path| path as u16);
         let path = shape.paths.model.code(&mut self.writer, path);
         if let Some(path) = path {
-            shape.paths.came(usize::from(path));
+            shape.paths.came(path);
         } else if parsed.path.is_some() {
             // It came so rarely that its model has forgotten it.
-            parsed.without_path(shape, bytes)?;
+            parsed.without_path(shape, head, bytes)?;
         }
         let Shape {
-            slots,
+            parts,
             paths,
             steps,
             literals,
@@ -387,18 +434,18 @@ impl Sender {
             dictionary,
         };
         let values = &parsed.values;
-        let mut sink = Given(values);
+        let mut sink = Given::new(values);
         values::code(
             &mut means,
-            slots,
-            path.is_some(),
+            (parts, slots),
+            path.is_some().then_some(&*paths.others),
             values,
             Some(&mut self.lookup),
             &mut sink,
             &mut self.places,
         )?;
         if path.is_none() && paths.is_used() {
-            paths.learn(steps, slots, budget, |step, path| {
+            paths.learn(steps, (parts, slots), budget, |step, path| {
                 let value = step.slot().and_then(|slot| values.get(usize::from(slot)));
                 write_step(step, value.copied().unwrap_or_default(), literals, path)
             })?;
@@ -429,15 +476,15 @@ impl ByContent {
     fn find<'a>(
         &self,
         parsed: &mut Parsed<'a>,
-        shapes: &[Shape],
+        tables: &Tables,
         (kind, bytes, names_vary): (Message, &'a [u8], bool),
     ) -> Option<usize> {
         let number = *self.by_hash.get(&quick(&parsed.signature, 0))?;
-        let shape = shapes.get(number)?;
+        let shape = tables.shapes.get(number)?;
         if parsed.signature.get(1) == Some(&OPAQUE) {
             return (shape.is_opaque() && shape.message == kind).then_some(number);
         }
-        if shape.message == kind && parsed.has(shape, bytes) {
+        if tables.has(parsed, number, kind, bytes) {
             return Some(number);
         }
         // Another signature with the same hash; that one cannot be found any more.
@@ -480,16 +527,12 @@ impl ByContent {
 /// The first of these shapes that a message has; it is taken apart then.
 fn first_of<'a>(
     mut likely: impl Iterator<Item = usize>,
-    shapes: &[Shape],
+    tables: &Tables,
     kind: Message,
     bytes: &'a [u8],
     parsed: &mut Parsed<'a>,
 ) -> Option<usize> {
-    likely.find(|number| {
-        shapes
-            .get(*number)
-            .is_some_and(|shape| shape.message == kind && parsed.has(shape, bytes))
-    })
+    likely.find(|number| tables.has(parsed, *number, kind, bytes))
 }
 
 /// A number below [`SKETCHES`] that messages of one shape often have in common: by the first of their names.

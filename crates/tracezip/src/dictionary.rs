@@ -13,7 +13,7 @@ use crate::template::Templates;
 /// The key of what no other key is left for.
 const SHARED: u16 = 0;
 /// Places of the sender's table.
-const LOOKUP_PLACES: usize = 1 << 15;
+const LOOKUP_PLACES: usize = 1 << 14;
 const EMPTY: u32 = u32::MAX;
 /// Bytes that a value outside of its place costs beside its own.
 const HEAD: usize = 24;
@@ -211,7 +211,10 @@ impl Dictionary {
             *old = Value::new(value);
         } else {
             if entry.values.len() == entry.values.capacity() {
-                entry.values.reserve_exact(4 + entry.values.len() / 4);
+                let room = self.limits.values_per_key - entry.values.len();
+                entry
+                    .values
+                    .reserve_exact(room.min(4 + entry.values.len() / 4));
             }
             entry.values.push(Value::new(value));
         }
@@ -242,38 +245,42 @@ impl Dictionary {
 /// The sender's way from a value to its place. A miss costs bytes, never a wrong value: what is found is compared.
 #[derive(Debug)]
 pub(crate) struct Lookup {
-    places: Vec<u32>,
+    places: Vec<[u32; 2]>,
 }
 
 impl Default for Lookup {
     fn default() -> Self {
         Self {
-            places: vec![EMPTY; LOOKUP_PLACES],
+            places: vec![[EMPTY; 2]; LOOKUP_PLACES / 2],
         }
     }
 }
 
 impl Lookup {
+    /// The pair of places for a value: the newer first.
     #[inline]
-    fn slot(key: u16, value: &[u8]) -> usize {
-        quick(value, u64::from(key) << 32) as usize & (LOOKUP_PLACES - 1)
+    fn pair(key: u16, value: &[u8]) -> usize {
+        quick(value, u64::from(key) << 32) as usize & (LOOKUP_PLACES / 2 - 1)
     }
 
     #[inline]
     pub(crate) fn find(&self, dictionary: &Dictionary, key: u16, value: &[u8]) -> Option<u16> {
-        let found = *self.places.get(Self::slot(key, value))?;
-        let place = found as u16;
-        let is_it = found >> 16 == u32::from(key) && dictionary.key(key)?.value(place)? == value;
-        is_it.then_some(place)
+        let known = dictionary.key(key)?;
+        self.places
+            .get(Self::pair(key, value))?
+            .iter()
+            .filter(|found| *found >> 16 == u32::from(key))
+            .map(|found| *found as u16)
+            .find(|place| known.value(*place) == Some(value))
     }
 
     pub(crate) fn note(&mut self, key: u16, value: &[u8], place: u16) {
-        if let Some(slot) = self.places.get_mut(Self::slot(key, value)) {
-            *slot = u32::from(key) << 16 | u32::from(place);
+        if let Some([first, second]) = self.places.get_mut(Self::pair(key, value)) {
+            *second = std::mem::replace(first, u32::from(key) << 16 | u32::from(place));
         }
     }
 
     pub(crate) fn held(&self) -> usize {
-        self.places.capacity() * size_of::<u32>()
+        self.places.capacity() * size_of::<[u32; 2]>()
     }
 }

@@ -11,22 +11,63 @@ use crate::model::Model;
 /// Trace ids are this many times fewer than span ids.
 const SPANS_PER_TRACE: usize = 4;
 
-/// Models of the ids of one shape.
-#[derive(Debug, Default)]
-pub(crate) struct IdModels {
-    parent: Model,
-    span: Model,
-    /// By what tells the trace: nothing, the span, the parent.
-    trace: [Model; 3],
+/// Bits of the class of how long ago an id came: below 8 the number itself, else by its highest bit.
+const AGE_BITS: u32 = 5;
+const AGE_EXACT: u64 = 8;
+
+#[inline]
+fn age_class(age: u64) -> u16 {
+    if age < AGE_EXACT {
+        return age as u16;
+    }
+    (AGE_EXACT as u32 + age.ilog2() - AGE_EXACT.ilog2()) as u16
 }
 
-impl IdModels {
+/// Codes what its class leaves open of an age.
+#[inline]
+fn code_age<C: Code>(coder: &mut C, class: u16, age: u64) -> u64 {
+    let class = u32::from(class);
+    let exact = AGE_EXACT as u32;
+    if class < exact {
+        return u64::from(class);
+    }
+    let bits = class - exact + AGE_EXACT.ilog2();
+    (1 << bits) + coder.bits(age.wrapping_sub(1 << bits), bits)
+}
+
+/// How the ids of a message are told: each by how long ago it came.
+#[derive(Clone, Copy, Debug, Default)]
+struct Ages {
+    /// 0 for an id that is not known, else counted from 1.
+    parent: u64,
+    span: u64,
+    /// 0 for the expected one, 1 for one that is not known, else counted from 2.
+    trace: u64,
+}
+
+/// The model of the ids of one shape: the classes of all three are one symbol.
+#[derive(Debug, Default)]
+pub(crate) struct IdModel(Model);
+
+impl IdModel {
+    fn code<C: Code>(&mut self, coder: &mut C, ages: Ages) -> Ages {
+        const CLASS: u16 = (1 << AGE_BITS) - 1;
+        let mut symbol = 0;
+        if C::SENDS {
+            symbol = age_class(ages.parent)
+                | age_class(ages.span) << AGE_BITS
+                | age_class(ages.trace) << (2 * AGE_BITS);
+        }
+        symbol = self.0.code_of(coder, symbol, 3 * AGE_BITS);
+        Ages {
+            parent: code_age(coder, symbol & CLASS, ages.parent),
+            span: code_age(coder, symbol >> AGE_BITS & CLASS, ages.span),
+            trace: code_age(coder, symbol >> (2 * AGE_BITS), ages.trace),
+        }
+    }
+
     pub(crate) fn held(&self) -> usize {
-        let [a, b, c] = &self.trace;
-        [&self.parent, &self.span, a, b, c]
-            .into_iter()
-            .map(Model::held)
-            .sum()
+        self.0.held()
     }
 }
 
@@ -75,64 +116,67 @@ const fn widened(low: u32, whole: u64) -> u64 {
 struct Ring<T> {
     items: Vec<T>,
     added: u64,
-    size: usize,
+    /// How many there are room for, a power of two, less one.
+    mask: u64,
     places: Vec<u16>,
 }
 
 impl<T: Copy> Ring<T> {
     fn new(size: usize, sends: bool) -> Self {
-        let places = if sends {
-            (2 * size).next_power_of_two()
-        } else {
-            0
-        };
         Self {
             items: Vec::new(),
             added: 0,
-            size,
-            places: vec![0; places],
+            mask: size as u64 - 1,
+            places: vec![0; if sends { 2 * size } else { 0 }],
         }
     }
 
+    /// How long ago the item of this number was added, counted from 1, if it is still there.
+    #[inline]
+    fn age(&self, number: u64) -> Option<u64> {
+        let age = self.added.wrapping_sub(number);
+        (age.wrapping_sub(1) <= self.mask).then_some(age)
+    }
+
+    #[inline]
     fn get(&self, number: u64) -> Option<&T> {
-        if number >= self.added || self.added - number > self.size as u64 {
-            return None;
-        }
-        self.items.get((number % self.size as u64) as usize)
+        self.age(number)?;
+        self.items.get((number & self.mask) as usize)
     }
 
+    #[inline]
     fn get_mut(&mut self, number: u64) -> Option<&mut T> {
-        self.get(number)?;
-        self.items.get_mut((number % self.size as u64) as usize)
+        self.age(number)?;
+        self.items.get_mut((number & self.mask) as usize)
     }
 
-    fn add(&mut self, item: T, hash: u64) -> u64 {
+    #[inline]
+    fn add(&mut self, item: T, hash: impl FnOnce() -> u64) -> u64 {
         let number = self.added;
-        let place = (number % self.size as u64) as usize;
+        let place = (number & self.mask) as usize;
         match self.items.get_mut(place) {
             Some(old) => *old = item,
             None => self.items.push(item),
         }
         self.added += 1;
-        let mask = self.places.len().wrapping_sub(1);
-        if let Some(slot) = self.places.get_mut(hash as usize & mask) {
-            *slot = place as u16;
+        if !self.places.is_empty() {
+            let mask = self.places.len() - 1;
+            if let Some(slot) = self.places.get_mut(hash() as usize & mask) {
+                *slot = place as u16;
+            }
         }
         number
     }
 
-    /// The number of an item that passes the test, if the table leads to it.
+    /// The age of an item that passes the test, if the table leads to it.
+    #[inline]
     fn find(&self, hash: u64, is_it: impl Fn(&T) -> bool) -> Option<u64> {
         let mask = self.places.len().wrapping_sub(1);
         let place = u64::from(*self.places.get(hash as usize & mask)?);
-        let item = self.items.get(place as usize)?;
-        if !is_it(item) {
+        if !is_it(self.items.get(place as usize)?) {
             return None;
         }
-        let size = self.size as u64;
-        let newest = (self.added + size - 1) % size;
-        let age = (newest + size - place) % size;
-        Some(self.added - 1 - age)
+        Some(((self.added - 1).wrapping_sub(place) & self.mask) + 1)
     }
 
     fn held(&self) -> usize {
@@ -149,11 +193,12 @@ pub(crate) struct Ids {
     last_trace: u64,
 }
 
-/// What the ids of a message have told so far: by which case, of which trace, when.
+/// What parent and span of a message tell of it, as far as they are known.
 struct Told {
-    case: u8,
+    parent: Option<KnownSpan>,
+    span: Option<KnownSpan>,
+    /// The trace that is expected.
     trace: u64,
-    time: Option<u64>,
 }
 
 /// What is sent as it is, taken from the front by the receiver.
@@ -198,10 +243,12 @@ fn hash_of(id: u64) -> u64 {
 }
 
 impl Ids {
+    /// Room for about so many span ids: a power of two.
     pub(crate) fn new(size: usize, sends: bool) -> Self {
+        let size = 1 << size.max(SPANS_PER_TRACE).ilog2();
         Self {
             spans: Ring::new(size, sends),
-            traces: Ring::new((size / SPANS_PER_TRACE).max(1), sends),
+            traces: Ring::new(size / SPANS_PER_TRACE, sends),
             last_trace: 0,
         }
     }
@@ -211,143 +258,149 @@ impl Ids {
         &mut self,
         coder: &mut C,
         raw: &mut impl Raw,
-        models: &mut IdModels,
-        ids: MessageIds,
-    ) -> Option<(MessageIds, Remembered)> {
-        let mut told = Told {
-            case: 0,
-            trace: self.last_trace,
-            time: None,
-        };
-        let mut own = MessageIds::default();
-        let (mut parent, mut span) = (None, None);
-        if let Some(id) = ids.parent {
-            let (id, number) =
-                self.code_span(coder, raw, &mut models.parent, id, (2, &mut told))?;
-            (own.parent, parent) = (Some(id), number);
+        model: &mut IdModel,
+        ids: &mut MessageIds,
+    ) -> Option<Remembered> {
+        let mut ages = Ages::default();
+        if C::SENDS {
+            ages = self.ages_of(ids);
         }
-        if let Some(id) = ids.span {
-            let (id, number) = self.code_span(coder, raw, &mut models.span, id, (1, &mut told))?;
-            (own.span, span) = (Some(id), number);
+        let ages = model.code(coder, ages);
+        let told = self.told(ages)?;
+        for (id, known) in [(&mut ids.parent, &told.parent), (&mut ids.span, &told.span)] {
+            if let Some(id) = id {
+                *id = match known {
+                    Some(known) => known.id,
+                    None => raw.eight(*id)?,
+                };
+            }
         }
         let mut trace = told.trace;
-        if let Some(id) = ids.trace {
-            let [a, b, c] = &mut models.trace;
-            let model = match told.case {
-                0 => a,
-                1 => b,
-                _ => c,
-            };
-            let (number, id, is_known) = self.code_trace(coder, raw, model, id, told.trace)?;
-            if is_known {
-                told.time = told
-                    .time
-                    .or(self.traces.get(number).map(|known| known.time));
+        let mut time = self.time_of(&told);
+        if let Some(id) = &mut ids.trace {
+            if ages.trace == 1 {
+                *id = raw.sixteen(*id)?;
+                let known = KnownTrace { id: *id, time: 0 };
+                trace = self.traces.add(known, || quick(id, 0));
+                time = None;
             } else {
-                told.time = None;
+                if ages.trace > 1 {
+                    trace = self.traces.added.checked_sub(ages.trace - 1)?;
+                }
+                let known = self.traces.get(trace)?;
+                *id = known.id;
+                time = Some(time.unwrap_or(known.time));
             }
-            (trace, own.trace) = (number, Some(id));
         }
         self.last_trace = trace;
-        let fresh = |id: Option<u64>, number: Option<u64>| id.filter(|_| number.is_none());
-        let fresh_parent = fresh(own.parent, parent).map(|id| self.add_span(id, trace));
-        if let Some(id) = fresh(own.span, span) {
-            span = Some(self.add_span(id, trace));
-        }
-        let remembered = Remembered {
-            time: told.time,
-            trace,
-            spans: [span, fresh_parent],
-        };
-        Some((own, remembered))
+        Some(self.remember(ids, ages, trace, time))
     }
 
+    /// Adds the ids that are not known yet.
+    #[inline]
+    fn remember(
+        &mut self,
+        own: &MessageIds,
+        ages: Ages,
+        trace: u64,
+        time: Option<u64>,
+    ) -> Remembered {
+        let added = self.spans.added;
+        let mut spans = [None; 2];
+        let [parent, span] = &mut spans;
+        if let Some(id) = own.parent.filter(|_| ages.parent == 0) {
+            *parent = Some(self.add_span(id, trace));
+        }
+        if let Some(id) = own.span {
+            *span = Some(match ages.span {
+                0 => self.add_span(id, trace),
+                age => added.wrapping_sub(age),
+            });
+        }
+        Remembered { time, trace, spans }
+    }
+
+    /// How many span ids were new so far.
+    pub(crate) fn spans_added(&self) -> u64 {
+        self.spans.added
+    }
+
+    /// When the parent was seen, or else the span, if their trace is still known.
+    #[inline]
+    fn time_of(&self, told: &Told) -> Option<u64> {
+        let time = |span: KnownSpan| {
+            let trace = self.traces.get(widened(span.trace, self.traces.added))?;
+            Some(widened(span.time, trace.time))
+        };
+        let by_parent = told.parent.and_then(time);
+        by_parent.or_else(|| told.span.and_then(time))
+    }
+
+    #[inline]
     fn add_span(&mut self, id: u64, trace: u64) -> u64 {
         let known = KnownSpan {
             id,
             trace: trace as u32,
             time: 0,
         };
-        self.spans.add(known, hash_of(id))
+        self.spans.add(known, || hash_of(id))
     }
 
     /// Remembers when a message began.
+    #[inline]
     pub(crate) fn began(&mut self, remembered: &Remembered, time: u64) {
         if let Some(trace) = self.traces.get_mut(remembered.trace) {
             trace.time = time;
         }
-        for number in remembered.spans.into_iter().flatten() {
-            if let Some(span) = self.spans.get_mut(number) {
+        for number in remembered.spans {
+            if let Some(span) = number.and_then(|number| self.spans.get_mut(number)) {
                 span.time = time as u32;
             }
         }
     }
 
-    /// 0 for an id that is not known, else how long ago it came, counted from 1; the id, and its number if it was known.
-    fn code_span<C: Code>(
-        &mut self,
-        coder: &mut C,
-        raw: &mut impl Raw,
-        model: &mut Model,
-        id: u64,
-        (case, told): (u8, &mut Told),
-    ) -> Option<(u64, Option<u64>)> {
-        let mut age = 0;
-        if C::SENDS
-            && let Some(number) = self.spans.find(hash_of(id), |known| known.id == id)
-        {
-            age = self.spans.added - number;
-        }
-        age = model.code_number(coder, age);
-        if age == 0 {
-            return Some((raw.eight(id)?, None));
-        }
-        let number = self.spans.added.checked_sub(age)?;
-        let known = *self.spans.get(number)?;
-        told.case = case;
-        told.trace = widened(known.trace, self.traces.added);
-        if told.time.is_none()
-            && let Some(trace) = self.traces.get(told.trace)
-        {
-            told.time = Some(widened(known.time, trace.time));
-        }
-        Some((known.id, Some(number)))
+    /// What the ages of parent and span tell. `None` if there are no such spans.
+    #[inline]
+    fn told(&self, ages: Ages) -> Option<Told> {
+        let known = |age: u64| match age {
+            0 => Some(None),
+            age => Some(Some(*self.spans.get(self.spans.added.checked_sub(age)?)?)),
+        };
+        let (parent, span) = (known(ages.parent)?, known(ages.span)?);
+        let trace = span.or(parent).map_or(self.last_trace, |known| {
+            widened(known.trace, self.traces.added)
+        });
+        Some(Told {
+            parent,
+            span,
+            trace,
+        })
     }
 
-    /// 0 for the expected trace, 1 for one that is not known, else how long ago it came, counted from 2; its number, the
-    /// trace, and whether it was known.
-    fn code_trace<C: Code>(
-        &mut self,
-        coder: &mut C,
-        raw: &mut impl Raw,
-        model: &mut Model,
-        id: [u8; 16],
-        expected: u64,
-    ) -> Option<(u64, [u8; 16], bool)> {
-        let mut way = 1;
-        if C::SENDS {
-            if self
-                .traces
-                .get(expected)
-                .is_some_and(|known| known.id == id)
-            {
-                way = 0;
-            } else if let Some(number) = self.traces.find(quick(&id, 0), |known| known.id == id) {
-                way = self.traces.added - number + 1;
-            }
+    /// How the sender tells ids.
+    #[inline]
+    fn ages_of(&self, ids: &MessageIds) -> Ages {
+        let age = |id: Option<u64>| {
+            let id = id?;
+            self.spans.find(hash_of(id), |known| known.id == id)
+        };
+        let mut ages = Ages {
+            parent: age(ids.parent).unwrap_or(0),
+            span: age(ids.span).unwrap_or(0),
+            trace: 0,
+        };
+        let (Some(id), Some(told)) = (ids.trace, self.told(ages)) else {
+            return ages;
+        };
+        let is_expected = self
+            .traces
+            .get(told.trace)
+            .is_some_and(|known| known.id == id);
+        if !is_expected {
+            let found = self.traces.find(quick(&id, 0), |known| known.id == id);
+            ages.trace = found.map_or(1, |age| age + 1);
         }
-        match model.code_number(coder, way) {
-            0 => Some((expected, self.traces.get(expected)?.id, true)),
-            1 => {
-                let id = raw.sixteen(id)?;
-                let known = KnownTrace { id, time: 0 };
-                Some((self.traces.add(known, quick(&id, 0)), id, false))
-            }
-            age => {
-                let number = self.traces.added.checked_sub(age - 1)?;
-                Some((number, self.traces.get(number)?.id, true))
-            }
-        }
+        ages
     }
 
     pub(crate) fn held(&self) -> usize {

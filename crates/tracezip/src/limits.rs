@@ -34,7 +34,7 @@ impl Default for Limits {
             request_bytes: 16 << 20,
             shapes: 4096,
             shape_bytes: 1 << 20,
-            values_per_key: 1024,
+            values_per_key: 512,
             keys: 512,
             value_bytes: 8 << 20,
             value_length: 4096,

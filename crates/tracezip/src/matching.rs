@@ -3,46 +3,56 @@
 //! What passes is rebuilt byte for byte, for every byte was either equal to the shape's or went into one of its places. It
 //! saves the way by the signature, which must be written and looked up.
 
-use millrace_wire::field::DELIMITED;
+use millrace_wire::field::{DELIMITED, VARINT};
 use millrace_wire::varint;
 
-use crate::shape::{Kind, Literals, Shape, Span, Step};
+use crate::head::Head;
+use crate::shape::{Kind, Literals, Shape, Span, Step, lengths_behind_key};
 use crate::signature::{Parsed, delimited, typed};
 
 impl<'a> Parsed<'a> {
     /// Takes a message apart by a shape, if it has that. What an opaque shape has, any message has: those do not count.
-    pub(crate) fn has(&mut self, shape: &Shape, bytes: &'a [u8]) -> bool {
+    pub(crate) fn has(&mut self, shape: &Shape, head: &Head, bytes: &'a [u8]) -> bool {
         if shape.is_opaque() {
             return false;
         }
         if shape.paths.has_any() {
             let mut is_other_path = false;
             let path = Some(shape.paths.last());
-            if self.steps(shape, bytes, path, &mut is_other_path).is_some() {
+            if self
+                .steps(shape, head, bytes, path, &mut is_other_path)
+                .is_some()
+            {
                 return true;
             }
             if !is_other_path {
                 return false;
             }
         }
-        self.steps(shape, bytes, None, &mut false).is_some()
+        self.steps(shape, head, bytes, None, &mut false).is_some()
     }
 
     /// Takes a message that has a shape apart again, with all its values.
-    pub(crate) fn without_path(&mut self, shape: &Shape, bytes: &'a [u8]) -> Option<()> {
-        self.steps(shape, bytes, None, &mut false)
+    pub(crate) fn without_path(
+        &mut self,
+        shape: &Shape,
+        head: &Head,
+        bytes: &'a [u8],
+    ) -> Option<()> {
+        self.steps(shape, head, bytes, None, &mut false)
     }
 
     fn steps(
         &mut self,
         shape: &Shape,
+        head: &Head,
         bytes: &'a [u8],
         path: Option<usize>,
         is_other_path: &mut bool,
     ) -> Option<()> {
         self.empty();
         self.path = path;
-        let mut rest = bytes;
+        let mut rest = head.read(bytes, self)?;
         // What stands behind the message that is open.
         let mut outside = None;
         let (mut next, mut run) = (0, 0);
@@ -52,15 +62,19 @@ impl<'a> Parsed<'a> {
             {
                 let mut own = shape.paths.bytes(path, run)?;
                 if !rest.starts_with(own) {
-                    *is_other_path = true;
-                    let path = shape.paths.fork(path, run, rest)?;
+                    let Some(path) = shape.paths.fork(path, run, rest) else {
+                        if run == 0 {
+                            // Nothing was passed over yet, so that it can go on value by value.
+                            self.path = None;
+                            continue;
+                        }
+                        *is_other_path = true;
+                        return None;
+                    };
                     own = shape.paths.bytes(path, run)?;
                     self.path = Some(path);
-                    *is_other_path = false;
                 }
                 rest = rest.get(own.len()..)?;
-                self.values
-                    .resize(self.values.len() + usize::from(steps.slots), &[]);
                 next = usize::from(steps.to);
                 run += 1;
                 continue;
@@ -143,9 +157,8 @@ fn eight(bytes: &[u8], tag: u8) -> Option<(Option<u64>, &[u8])> {
 /// The value of an attribute with this header, and what follows.
 #[inline]
 fn attribute<'a>(header: &[u8], inner_tag: u8, bytes: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
-    let [tag, _, key @ .., _, _, _] = header else {
-        return None;
-    };
+    let (tag, key) = header.split_first()?;
+    let key = key.get(1..key.len().checked_sub(lengths_behind_key(inner_tag))?)?;
     let after_tag = tagged(bytes, *tag)?;
     if let [length @ ..0x80, after @ ..] = after_tag {
         // Nearly all: every length takes a byte.
@@ -156,16 +169,18 @@ fn attribute<'a>(header: &[u8], inner_tag: u8, bytes: &'a [u8]) -> Option<(&'a [
         if usize::from(*inner) != any.len() {
             return None;
         }
-        return match any {
+        let value = match any {
             [first, length, value @ ..]
                 if *first == inner_tag
                     && inner_tag & 7 == DELIMITED
                     && usize::from(*length) == value.len() =>
             {
-                Some((value, rest))
+                value
             }
-            _ => Some((typed_as(inner_tag, any)?, rest)),
+            [first, ..0x80] if *first == inner_tag && inner_tag & 7 == VARINT => any.get(1..)?,
+            _ => typed_as(inner_tag, any)?,
         };
+        return Some((value, rest));
     }
     let (content, rest) = delimited(bytes, *tag)?;
     let after_key = content.strip_prefix(key)?;

@@ -1,5 +1,7 @@
 //! The request as it is rebuilt: bytes are appended, never more than were promised.
 
+use std::ops::Range;
+
 use millrace_wire::varint;
 
 use crate::limits::DEPTH;
@@ -74,28 +76,36 @@ impl Out {
         Some(())
     }
 
-    /// Leaves room for a length; where it is.
-    pub(crate) fn open(&mut self, width: usize) -> Option<usize> {
-        let start = self.end;
-        self.room(width)?;
-        Some(start)
+    /// Writes a tag and leaves room for a length; where that is.
+    #[inline]
+    pub(crate) fn open(&mut self, tag: u8, width: usize) -> Option<usize> {
+        *self.room(1 + width)?.first_mut()? = tag;
+        Some(self.end - width)
     }
 
     /// Writes the length of what came after the room for it, moving that if the room is not right; the length's length.
+    #[inline]
     pub(crate) fn close(&mut self, start: usize, width: usize) -> Option<usize> {
         let (content, end) = (start + width, self.end);
         let length = end.checked_sub(content)? as u64;
         let needed = varint::length(length);
         if needed != width {
-            if needed > width {
-                self.room(needed - width)?;
-            } else {
-                self.end -= width - needed;
-            }
-            self.bytes.copy_within(content..end, start + needed);
+            self.shift(content..end, start + needed)?;
         }
         write_varint(self.bytes.get_mut(start..start + needed)?, length);
         Some(needed)
+    }
+
+    /// Moves what was written last.
+    #[cold]
+    fn shift(&mut self, content: Range<usize>, to: usize) -> Option<()> {
+        if to > content.start {
+            self.room(to - content.start)?;
+        } else {
+            self.end -= content.start - to;
+        }
+        self.bytes.copy_within(content, to);
+        Some(())
     }
 }
 
@@ -162,11 +172,11 @@ mod tests {
         for width in 1..4 {
             for length in [0usize, 1, 127, 128, 20_000] {
                 let needed = varint::length(length as u64);
-                let mut out = Out::new(length + needed, 0);
-                let start = out.open(width).unwrap();
+                let mut out = Out::new(1 + length + needed, 0);
+                let start = out.open(1, width).unwrap();
                 out.push(&vec![7; length]).unwrap();
                 assert_eq!(out.close(start, width), Some(needed));
-                let mut expected = Vec::new();
+                let mut expected = vec![1];
                 varint::push(&mut expected, length as u64);
                 expected.extend(vec![7; length]);
                 assert_eq!(out.finish(), Some(expected));

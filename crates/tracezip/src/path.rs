@@ -4,11 +4,12 @@
 //! compared and copied as a whole. A slot that gets more than ψ values, or those with the most when there are too many paths,
 //! takes part no longer, and the paths begin anew.
 
+use crate::family::Slot;
 use crate::hash::quick;
 use crate::memory::{allocated, of_vec};
 use crate::model::Model;
 use crate::out::Out;
-use crate::shape::{Slot, Step};
+use crate::shape::{Part, Step};
 
 /// Paths of one shape.
 const PATHS_MAX: usize = 16;
@@ -30,7 +31,7 @@ pub(crate) struct Budget {
 pub(crate) struct Run {
     pub(crate) from: u16,
     pub(crate) to: u16,
-    pub(crate) slots: u16,
+    slots: u16,
 }
 
 /// One path: what stands on the wire for each run.
@@ -56,25 +57,27 @@ impl Path {
 /// The paths of one shape.
 #[derive(Debug, Default)]
 pub(crate) struct Paths {
-    runs: Vec<Run>,
+    runs: Box<[Run]>,
+    /// The slots that take no part.
+    pub(crate) others: Box<[u16]>,
     all: Vec<Path>,
     pub(crate) model: Model,
     /// The path that came last, which the sender tries first.
-    last: usize,
-    values_max: usize,
+    last: u16,
+    values_max: u32,
 }
 
 impl Paths {
     /// None of these slots beyond the first `early` takes part.
-    pub(crate) fn new(steps: &[Step], slots: &mut [Slot], early: usize, values_max: usize) -> Self {
-        for slot in slots.iter_mut().take(early) {
-            slot.on_path = values_max > 0;
+    pub(crate) fn new(steps: &[Step], parts: &mut [Part], early: usize, values_max: usize) -> Self {
+        for part in parts.iter_mut().take(early) {
+            part.on_path = values_max > 0;
         }
         let mut paths = Self {
-            values_max,
+            values_max: values_max.try_into().unwrap_or(u32::MAX),
             ..Self::default()
         };
-        paths.lay_out(steps, slots);
+        paths.lay_out(steps, parts);
         paths
     }
 
@@ -104,10 +107,10 @@ impl Paths {
 
     /// The path that came last.
     pub(crate) fn last(&self) -> usize {
-        self.last
+        usize::from(self.last)
     }
 
-    pub(crate) fn came(&mut self, path: usize) {
+    pub(crate) fn came(&mut self, path: u16) {
         self.last = path;
     }
 
@@ -126,38 +129,42 @@ impl Paths {
     pub(crate) fn learn(
         &mut self,
         steps: &[Step],
-        slots: &mut [Slot],
+        (parts, slots): (&mut [Part], &[Slot]),
         budget: &mut Budget,
-        mut write: impl FnMut(&Step, &mut Out) -> Option<()>,
+        mut write: impl FnMut(Step, &mut Out) -> Option<()>,
     ) -> Option<()> {
-        let most = slots
+        let surprises = |part: &Part| {
+            let slot = slots.get(usize::from(part.slot));
+            slot.map_or(0, |slot| slot.surprises)
+        };
+        let most = parts
             .iter()
-            .filter(|slot| slot.on_path)
-            .map(|slot| slot.surprises)
+            .filter(|part| part.on_path)
+            .map(surprises)
             .max()?;
-        let is_crowded = most as usize > self.values_max;
+        let is_crowded = most > self.values_max;
         if is_crowded || self.all.len() >= PATHS_MAX {
             let allowed = if is_crowded {
-                self.values_max as u32
+                self.values_max
             } else {
                 most.saturating_sub(1)
             };
-            for slot in slots.iter_mut() {
-                slot.on_path &= slot.surprises <= allowed;
+            for part in parts.iter_mut() {
+                part.on_path &= surprises(part) <= allowed;
             }
             budget.nodes += self.all.iter().map(Path::nodes).sum::<usize>();
             *self = Self {
                 values_max: self.values_max,
                 ..Self::default()
             };
-            self.lay_out(steps, slots);
+            self.lay_out(steps, parts);
             return Some(());
         }
         let mut path = Out::new(PATH_BYTES_MAX, PATH_BYTES);
         let mut ends = Vec::new();
         for run in &self.runs {
             for step in steps.get(usize::from(run.from)..usize::from(run.to))? {
-                write(step, &mut path)?;
+                write(*step, &mut path)?;
             }
             ends.push(path.position() as u32);
         }
@@ -168,29 +175,34 @@ impl Paths {
         // The model forgets a path that came rarely.
         if let Some(known) = self.all.iter().position(|known| *known == path) {
             self.model.learn(known as u16);
-            self.last = known;
+            self.last = known as u16;
         } else if path.nodes() <= budget.nodes {
             budget.nodes -= path.nodes();
             self.model.learn(self.all.len() as u16);
-            self.last = self.all.len();
+            self.last = self.all.len() as u16;
+            if self.all.len() == self.all.capacity() {
+                self.all.reserve_exact(2);
+            }
             self.all.push(path);
         }
         Some(())
     }
 
     /// Finds the runs: as long as can be, each with a slot that takes part.
-    fn lay_out(&mut self, steps: &[Step], slots: &[Slot]) {
+    fn lay_out(&mut self, steps: &[Step], parts: &[Part]) {
+        let (mut runs, mut others) = (Vec::new(), Vec::new());
         let mut open: Option<Run> = None;
         for (index, step) in steps.iter().enumerate() {
             let slot = step.slot();
             let is_part = match step {
                 Step::Literal(_) => true,
                 _ => slot.is_some_and(|slot| {
-                    slots
+                    parts
                         .get(usize::from(slot))
-                        .is_some_and(|slot| slot.on_path)
+                        .is_some_and(|part| part.on_path)
                 }),
             };
+            others.extend(slot.filter(|_| !is_part));
             let at = index as u16;
             if is_part {
                 let run = open.get_or_insert(Run {
@@ -201,10 +213,11 @@ impl Paths {
                 run.to = at + 1;
                 run.slots += u16::from(slot.is_some());
             } else {
-                self.runs.extend(open.take().filter(|run| run.slots > 0));
+                runs.extend(open.take().filter(|run| run.slots > 0));
             }
         }
-        self.runs.extend(open.filter(|run| run.slots > 0));
+        runs.extend(open.filter(|run| run.slots > 0));
+        (self.runs, self.others) = (runs.into(), others.into());
     }
 
     pub(crate) fn held(&self) -> usize {
@@ -213,7 +226,11 @@ impl Paths {
             .iter()
             .map(|path| allocated(path.bytes.len()) + allocated(path.ends.len() * size_of::<u32>()))
             .sum();
-        of_vec(&self.runs) + of_vec(&self.all) + paths + self.model.held()
+        allocated(size_of_val(&*self.runs))
+            + allocated(size_of_val(&*self.others))
+            + of_vec(&self.all)
+            + paths
+            + self.model.held()
     }
 
     /// A hash of all paths.

@@ -4,24 +4,25 @@ use millrace_wire::field::DELIMITED;
 use millrace_wire::varint;
 
 use crate::coder::Reader;
+use crate::family::Family;
 use crate::frame::{Header, Parts};
 use crate::ids::MessageIds;
 use crate::limits::{DEPTH, Limits};
 use crate::memory::of_vec;
+use crate::model::Model;
 use crate::out::{Out, copy};
 use crate::path::Paths;
 use crate::schema::Message;
-use crate::shape::{Kind, Literals, Shape, Step};
+use crate::shape::{Kind, Literals, Shape, Step, lengths_behind_key};
 use crate::tables::{Before, Tables};
 use crate::text::{Inflater, TEXT};
+use crate::times::Times;
 use crate::values::{self, Kept, Means, Places, Sink};
 
 /// Memory that is given before it is proved to be needed, for each byte of the frame.
 const PLAUSIBLE_RATIO: usize = 64;
 /// Bytes of literal text beyond those of the request: signatures say a little more than what they stand for.
 const TEXT_SPARE: usize = 64 << 10;
-/// Kinds of messages, or more.
-const KINDS: usize = 32;
 
 /// Memory for a request of this length out of a frame of that, before it is known whether it tells the truth.
 pub(crate) fn plausible(length: usize, frame: usize) -> usize {
@@ -36,8 +37,6 @@ pub(crate) struct Receiver {
     text: Vec<u8>,
     places: Places,
     levels: Vec<Level>,
-    /// How many bytes the length of a message of each kind last took.
-    widths: [u8; KINDS],
 }
 
 /// What is read from while a frame is rebuilt, and what is written.
@@ -51,7 +50,7 @@ struct Work<'a> {
 /// What is known of one open message before it can be written.
 #[derive(Debug, Default)]
 struct Level {
-    times: Vec<u64>,
+    times: Times,
     ids: MessageIds,
     /// Values that stand behind other messages, with the number of the first.
     late: Vec<u8>,
@@ -73,7 +72,6 @@ impl Receiver {
             text: Vec::new(),
             places: Places::default(),
             levels: std::iter::repeat_with(Level::default).take(DEPTH).collect(),
-            widths: [2; KINDS],
         }
     }
 
@@ -105,7 +103,8 @@ impl Receiver {
         };
         let root = Message::of_signal(header.signal)?;
         let mut levels = std::mem::take(&mut self.levels);
-        self.message(&mut work, root, Before::Nothing, 0, &mut levels)?;
+        let number = self.shape(&mut work, root, Before::Nothing)?;
+        self.message(&mut work, number, 0, &mut levels)?;
         self.levels = levels;
         let is_all = work.reader.is_finished() && work.raw.is_empty() && work.text.is_empty();
         let out = work.out;
@@ -114,23 +113,21 @@ impl Receiver {
         is_all.then(|| out.finish()).flatten()
     }
 
-    /// Rebuilds a message and all that is in it; its shape and its last time.
+    /// Rebuilds a message of a shape and all that is in it; its last time.
     fn message(
         &mut self,
         work: &mut Work<'_>,
-        kind: Message,
-        before: Before,
+        number: usize,
         known_time: u64,
         levels: &mut [Level],
-    ) -> Option<(usize, u64)> {
+    ) -> Option<u64> {
         let (level, inner) = levels.split_first_mut()?;
-        let number = self.shape(work, kind, before)?;
         self.own(work, number, known_time, level)?;
         if work.reader.is_overrun() {
             return None;
         }
-        let last_time = level.times.last().copied().unwrap_or(known_time);
-        let first_time = level.times.first().copied().unwrap_or(known_time);
+        let last_time = level.times.all().last().copied().unwrap_or(known_time);
+        let first_time = level.times.all().first().copied().unwrap_or(known_time);
         while let Some((tag, place)) =
             level.until_children(self.tables.shapes.get(number)?, &mut work.out)?
         {
@@ -143,15 +140,18 @@ impl Receiver {
             let mut before = Before::Parent(number, place);
             let mut time = first_time;
             for _ in 0..count {
-                work.out.push(&[tag])?;
-                let width = usize::from(*self.widths.get(message as usize)?);
-                let start = work.out.open(width)?;
-                let (shape, last) = self.message(work, message, before, time, inner)?;
-                *self.widths.get_mut(message as usize)? = work.out.close(start, width)? as u8;
-                (before, time) = (Before::Sibling(shape), last);
+                let shape = self.shape(work, message, before)?;
+                let width = usize::from(self.tables.shapes.get(shape)?.width);
+                let start = work.out.open(tag, width)?;
+                time = self.message(work, shape, time, inner)?;
+                let needed = work.out.close(start, width)?;
+                if needed != width {
+                    self.tables.shapes.get_mut(shape)?.width = needed as u8;
+                }
+                before = Before::Sibling(shape);
             }
         }
-        Some((number, last_time))
+        Some(last_time)
     }
 
     fn shape(&mut self, work: &mut Work<'_>, kind: Message, before: Before) -> Option<usize> {
@@ -176,33 +176,39 @@ impl Receiver {
         known_time: u64,
         level: &mut Level,
     ) -> Option<()> {
-        let ids = self.tables.shapes.get(number).map(Shape::empty_ids)?;
         level.begin(self.tables.shapes.get(number)?);
-        level.ids = self.tables.code_own(
+        self.tables.code_own(
             &mut work.reader,
             &mut work.raw,
             number,
-            ids,
+            &mut level.ids,
             known_time,
             &mut level.times,
         )?;
         let Tables {
             shapes,
+            families,
             dictionary,
             budget,
             ..
         } = &mut self.tables;
         let Shape {
-            slots,
+            family,
+            parts,
             paths,
             steps,
             literals,
             ..
         } = shapes.get_mut(number)?;
-        if slots.is_empty() {
+        let Family { head, slots, .. } = families.get_mut(*family)?;
+        head.write(&level.ids, &level.times, work.out.room(head.length())?)?;
+        if parts.is_empty() {
             return Some(());
         }
-        let path = paths.model.code(&mut work.reader, None).map(usize::from);
+        let path = paths
+            .model
+            .code(&mut work.reader, Model::OTHER)
+            .map(usize::from);
         if path.is_some_and(|path| paths.bytes(path, 0).is_none()) {
             return None;
         }
@@ -213,6 +219,7 @@ impl Receiver {
             text: &mut work.text,
             dictionary,
         };
+        let beside_path = path.map(|_| &*paths.others);
         let mut sink = Filling {
             level,
             steps,
@@ -223,8 +230,8 @@ impl Receiver {
         let places = &mut self.places;
         values::code(
             &mut means,
-            slots,
-            path.is_some(),
+            (parts, slots),
+            beside_path,
             &[],
             None,
             &mut sink,
@@ -232,7 +239,7 @@ impl Receiver {
         )?;
         let out = &work.out;
         if path.is_none() && paths.is_used() {
-            paths.learn(steps, slots, budget, |step, path| {
+            paths.learn(steps, (parts, slots), budget, |step, path| {
                 let kept = step.slot().map_or(Some((0, 0)), |slot| places.kept(slot))?;
                 let value = out.get(kept.0 as usize, kept.1 as usize);
                 write_step(step, value, literals, path)
@@ -247,11 +254,11 @@ type Children = Option<Option<(u8, usize)>>;
 
 impl Level {
     fn begin(&mut self, shape: &Shape) {
-        self.times.clear();
-        self.times.resize(shape.times.len(), 0);
+        self.times = Times::unknown(usize::from(shape.times));
+        self.ids = shape.empty_ids();
         self.late.clear();
         self.ranges.clear();
-        self.first_late = shape.late;
+        self.first_late = usize::from(shape.late);
         self.path = None;
         (self.next, self.run) = (0, 0);
         self.open = None;
@@ -259,12 +266,12 @@ impl Level {
 
     /// Writes what comes before the next messages inside: their tag and their place, or `None` if there are no more.
     fn until_children(&mut self, shape: &Shape, out: &mut Out) -> Children {
-        while let Some(step) = shape.steps.get(self.next) {
+        while let Some(step) = shape.steps.get(self.next).copied() {
             if self.write_run(&shape.paths, out)? {
                 continue;
             }
             self.next += 1;
-            match *step {
+            match step {
                 Step::Children { tag, place } => return Some(Some((tag, usize::from(place)))),
                 Step::Attribute { slot, .. } | Step::Value { slot, .. } => {
                     let late = usize::from(slot).checked_sub(self.first_late)?;
@@ -294,12 +301,12 @@ impl Level {
 
     /// Writes what is no value.
     #[inline]
-    fn write(&mut self, step: &Step, literals: &Literals, out: &mut Out) -> Option<()> {
-        match *step {
+    fn write(&mut self, step: Step, literals: &Literals, out: &mut Out) -> Option<()> {
+        match step {
             Step::Literal(span) => out.push(literals.get(span)),
             Step::Time { tag, index } => {
                 let mut field = [tag; 9];
-                *field.last_chunk_mut()? = self.times.get(usize::from(index))?.to_le_bytes();
+                *field.last_chunk_mut()? = self.times.all().get(usize::from(index))?.to_le_bytes();
                 out.push(&field)
             }
             Step::TraceId(tag) => {
@@ -311,8 +318,7 @@ impl Level {
             Step::SpanId(tag) => eight(tag, self.ids.span?, out),
             Step::ParentId(tag) => eight(tag, self.ids.parent?, out),
             Step::Open(tag) => {
-                out.push(&[tag])?;
-                self.open = Some(out.open(1)?);
+                self.open = Some(out.open(tag, 1)?);
                 Some(())
             }
             Step::Close => out.close(self.open.take()?, 1).map(|_| ()),
@@ -359,7 +365,7 @@ impl Sink for Filling<'_> {
             if level.write_run(self.paths, self.out)? {
                 continue;
             }
-            let step = self.steps.get(level.next)?;
+            let step = *self.steps.get(level.next)?;
             level.next += 1;
             if let Step::Attribute { .. } | Step::Value { .. } | Step::Opaque = step {
                 write_value(step, value, self.literals, self.out)?;
@@ -381,14 +387,14 @@ impl Sink for Filling<'_> {
 
 /// Writes a value and what stands before it.
 #[inline]
-fn write_value(step: &Step, value: &[u8], literals: &Literals, out: &mut Out) -> Option<()> {
-    match *step {
+fn write_value(step: Step, value: &[u8], literals: &Literals, out: &mut Out) -> Option<()> {
+    match step {
         Step::Attribute {
             header, inner_tag, ..
         } => {
             let header = literals.get(header);
             let total = header.len() - 2 + value.len();
-            if inner_tag & 7 != DELIMITED || total >= 0x80 {
+            if total >= 0x80 {
                 return write_long(header, inner_tag, value, out);
             }
             // Nearly all: every length takes a byte.
@@ -397,11 +403,13 @@ fn write_value(step: &Step, value: &[u8], literals: &Literals, out: &mut Out) ->
             copy(head, header);
             copy(room, value);
             *head.get_mut(1)? = total as u8;
-            let [.., inner, _, length] = head else {
-                return None;
-            };
-            *inner = value.len() as u8 + 2;
-            *length = value.len() as u8;
+            let behind_key = lengths_behind_key(inner_tag);
+            let inner = value.len() + behind_key - 1;
+            let at = header.len() - behind_key;
+            *head.get_mut(at)? = inner as u8;
+            if behind_key == 3 {
+                *head.last_mut()? = value.len() as u8;
+            }
             Some(())
         }
         Step::Value { tag, kind, .. } => {
@@ -417,22 +425,21 @@ fn write_value(step: &Step, value: &[u8], literals: &Literals, out: &mut Out) ->
 
 /// Appends what a step of a path writes.
 pub(crate) fn write_step(
-    step: &Step,
+    step: Step,
     value: &[u8],
     literals: &Literals,
     path: &mut Out,
 ) -> Option<()> {
     match step {
-        Step::Literal(span) => path.push(literals.get(*span)),
+        Step::Literal(span) => path.push(literals.get(span)),
         _ => write_value(step, value, literals, path),
     }
 }
 
 /// An attribute with lengths of any length.
 fn write_long(header: &[u8], inner_tag: u8, value: &[u8], out: &mut Out) -> Option<()> {
-    let [tag, _, key @ .., _, _, _] = header else {
-        return None;
-    };
+    let (tag, key) = header.split_first()?;
+    let key = key.get(1..key.len().checked_sub(lengths_behind_key(inner_tag))?)?;
     let is_delimited = inner_tag & 7 == DELIMITED;
     let mut inner = value.len();
     if is_delimited {

@@ -3,15 +3,16 @@
 use millrace_wire::field::{DELIMITED, FIXED32, FIXED64, VARINT};
 use millrace_wire::varint;
 
-use crate::coder::Code;
 use crate::dictionary::Dictionary;
-use crate::ids::{IdModels, MessageIds};
-use crate::memory::of_vec;
+use crate::family::Families;
+use crate::head::Head;
+use crate::ids::MessageIds;
+use crate::memory::allocated;
 use crate::model::Model;
 use crate::path::Paths;
 use crate::schema::{Message, Role};
 use crate::signature as sig;
-use crate::times::{Anchor, Rule, TimeModel};
+use crate::times::TIMES_MAX;
 
 /// Messages inside messages without a shape of their own: one level exists in OTLP.
 const OPEN_MAX: usize = 2;
@@ -19,8 +20,9 @@ const OPEN_MAX: usize = 2;
 /// A piece of the literals of a shape.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Span {
-    start: u32,
-    end: u32,
+    // A signature is so short that its literals are below 64 KiB.
+    start: u16,
+    end: u16,
 }
 
 /// How the content of a value is delimited.
@@ -43,7 +45,7 @@ pub(crate) enum Step {
         kind: Kind,
         slot: u16,
     },
-    /// A key and the value of the next slot: what stands before the value, with every length 0.
+    /// A key and the value of the next slot: what stands before the value, with every length that varies 0.
     Attribute {
         header: Span,
         inner_tag: u8,
@@ -68,44 +70,22 @@ pub(crate) enum Step {
 
 impl Step {
     /// The slot whose value it writes.
-    pub(crate) fn slot(&self) -> Option<u16> {
+    pub(crate) fn slot(self) -> Option<u16> {
         match self {
-            Self::Value { slot, .. } | Self::Attribute { slot, .. } => Some(*slot),
+            Self::Value { slot, .. } | Self::Attribute { slot, .. } => Some(slot),
             Self::Opaque => Some(0),
             _ => None,
         }
     }
 }
 
-/// A place for a value: what it is, and what stood there.
-#[derive(Debug)]
-pub(crate) struct Slot {
-    pub(crate) key: u16,
-    pub(crate) kind: Kind,
-    /// Places in the key's dictionary.
+/// A place for a value.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Part {
+    /// The slot of its family that it belongs to.
+    pub(crate) slot: u16,
     /// Whether it takes part in the paths of its shape.
     pub(crate) on_path: bool,
-    pub(crate) model: Model,
-    /// Values that came as something new in this slot.
-    pub(crate) surprises: u32,
-    /// The last place, which the sender tries first.
-    pub(crate) last: u16,
-    /// The last number.
-    pub(crate) number: u64,
-}
-
-impl Slot {
-    pub(crate) fn new(key: u16, kind: Kind) -> Self {
-        Self {
-            key,
-            kind,
-            on_path: false,
-            model: Model::default(),
-            surprises: 0,
-            last: 0,
-            number: 0,
-        }
-    }
 }
 
 /// A place for messages inside of a message.
@@ -126,52 +106,61 @@ pub(crate) struct Place {
 )]
 pub(crate) struct Shape {
     pub(crate) message: Message,
-    pub(crate) steps: Vec<Step>,
+    pub(crate) family: u16,
+    /// What follows the head.
+    pub(crate) steps: Box<[Step]>,
     pub(crate) literals: Literals,
-    pub(crate) slots: Vec<Slot>,
-    /// The first slot that stands behind or inside of a message in this one.
-    pub(crate) late: usize,
-    pub(crate) times: Vec<TimeModel>,
-    /// The model of the first time, where it is told by the trace's.
-    pub(crate) since_trace: TimeModel,
-    pub(crate) anchor: Anchor,
-    pub(crate) ids: IdModels,
+    pub(crate) parts: Box<[Part]>,
+    /// The first part that stands behind or inside of a message in this one.
+    pub(crate) late: u16,
+    pub(crate) times: u8,
     pub(crate) has_ids: bool,
     pub(crate) has_trace_id: bool,
     pub(crate) has_span_id: bool,
     pub(crate) has_parent_id: bool,
-    pub(crate) places: Vec<Place>,
+    pub(crate) places: Box<[Place]>,
     /// The shape of the next message.
     pub(crate) next: Model,
     pub(crate) paths: Paths,
+    /// How many bytes the length of such a message took last.
+    pub(crate) width: u8,
 }
 
 /// The constant bytes of a shape.
 #[derive(Debug, Default)]
-pub(crate) struct Literals(Vec<u8>);
+pub(crate) struct Literals(Box<[u8]>);
 
 impl Literals {
     #[inline]
     pub(crate) fn get(&self, span: Span) -> &[u8] {
         self.0
-            .get(span.start as usize..span.end as usize)
+            .get(usize::from(span.start)..usize::from(span.end))
             .unwrap_or_default()
     }
+}
 
-    fn push(&mut self, bytes: &[u8]) -> Span {
-        let start = self.0.len() as u32;
-        self.0.extend_from_slice(bytes);
-        Span {
-            start,
-            end: self.0.len() as u32,
+impl Literals {
+    /// Drops what stands before the literals of these steps.
+    fn without_front(&self, steps: &mut [Step]) -> Self {
+        let mut front = None;
+        for step in steps {
+            if let Step::Literal(span)
+            | Step::Value { tag: span, .. }
+            | Step::Attribute { header: span, .. } = step
+            {
+                let front = *front.get_or_insert(span.start);
+                (span.start, span.end) = (span.start - front, span.end - front);
+            }
         }
+        let own = front.and_then(|front| self.0.get(usize::from(front)..));
+        Self(own.unwrap_or_default().into())
     }
 }
 
 impl Shape {
     /// Whether a message of this shape travels as it is.
     pub(crate) fn is_opaque(&self) -> bool {
-        matches!(self.steps.as_slice(), [Step::Opaque])
+        matches!(*self.steps, [Step::Opaque])
     }
 
     /// The ids that a message of this shape has, none of them known yet.
@@ -183,60 +172,30 @@ impl Shape {
         }
     }
 
-    /// Codes the times of a message, all of `times`: by the time of the item before, or since its trace was seen.
-    pub(crate) fn code_times<C: Code>(
-        &mut self,
-        coder: &mut C,
-        times: &mut [u64],
-        known_time: u64,
-        since: Option<u64>,
-    ) {
-        let by_trace = since.filter(|_| self.anchor.is_trace());
-        if let (Some(since), [first, others @ ..]) = (by_trace, &mut *times) {
-            *first = self
-                .since_trace
-                .code(coder, *first, since, Rule::KnownFirst);
-            let mut known = *first;
-            for (model, time) in self.times.iter_mut().zip(others) {
-                *time = model.code(coder, *time, known, Rule::KnownFirst);
-                known = *time;
-            }
-        } else {
-            let (mut known, mut rule) = (known_time, Rule::KnownFirst);
-            for (model, time) in self.times.iter_mut().zip(&mut *times).rev() {
-                *time = model.code(coder, *time, known, rule);
-                (known, rule) = (*time, Rule::KnownLast);
-            }
-        }
-        if let (Some(since), [first, ..], [.., last]) = (since, &*times, &*times) {
-            self.anchor
-                .learn(last.abs_diff(known_time), first.abs_diff(since));
-        }
-    }
-
     /// Bytes held, about.
     pub(crate) fn held(&self) -> usize {
         let places = self
             .places
             .iter()
             .flat_map(|place| [&place.count, &place.first]);
-        let models: usize = places
-            .chain([&self.next])
-            .chain(self.slots.iter().map(|slot| &slot.model))
-            .map(Model::held)
-            .sum();
-        let times: usize = self.times.iter().map(TimeModel::held).sum();
+        let models: usize = places.chain([&self.next]).map(Model::held).sum();
         size_of::<Self>()
-            + of_vec(&self.steps)
-            + of_vec(&self.slots)
-            + of_vec(&self.times)
-            + of_vec(&self.places)
-            + of_vec(&self.literals.0)
+            + allocated(size_of_val(&*self.steps))
+            + allocated(size_of_val(&*self.parts))
+            + allocated(size_of_val(&*self.places))
+            + allocated(self.literals.0.len())
             + models
-            + times
-            + self.since_trace.held()
-            + self.ids.held()
             + self.paths.held()
+    }
+}
+
+/// Bytes behind the key in the header of an attribute: lengths, and the tag in the value if it has one.
+#[inline]
+pub(crate) const fn lengths_behind_key(inner_tag: u8) -> usize {
+    match inner_tag {
+        0 => 1,
+        tag if tag & 7 == DELIMITED => 3,
+        _ => 2,
     }
 }
 
@@ -245,6 +204,7 @@ pub(crate) fn compile(
     signature: &[u8],
     message: Message,
     keys: &mut Dictionary,
+    families: &mut Families,
     path_values: usize,
 ) -> Option<Shape> {
     let (kind, mut rest) = signature.split_first()?;
@@ -253,7 +213,7 @@ pub(crate) fn compile(
     }
     let mut compiler = Compiler {
         steps: Vec::new(),
-        literals: Literals::default(),
+        literals: Vec::new(),
         slots: Vec::new(),
         late: None,
         times: 0,
@@ -262,18 +222,23 @@ pub(crate) fn compile(
         seen: [false; 3],
         keys,
     };
+    // What comes before the first attribute or message.
+    let mut front = signature;
     while let Some((operation, after)) = rest.split_first() {
+        if *operation >= sig::ATTRIBUTE && front.len() == signature.len() {
+            front = signature.get(..signature.len() - rest.len())?;
+        }
         rest = compiler.step(*operation, after)?;
     }
     let is_whole =
         compiler.open.len() == 1 && compiler.slots.len() + compiler.times <= sig::VALUES_MAX;
-    is_whole.then(|| compiler.finish(message, path_values))
+    is_whole.then(|| compiler.finish(message, (families, front), path_values))?
 }
 
 struct Compiler<'k> {
     steps: Vec<Step>,
-    literals: Literals,
-    slots: Vec<Slot>,
+    literals: Vec<u8>,
+    slots: Vec<(u16, Kind)>,
     late: Option<usize>,
     times: usize,
     places: Vec<Place>,
@@ -283,35 +248,43 @@ struct Compiler<'k> {
 }
 
 impl Compiler<'_> {
-    fn finish(self, message: Message, path_values: usize) -> Shape {
+    fn finish(
+        self,
+        message: Message,
+        (families, front): (&mut Families, &[u8]),
+        path_values: usize,
+    ) -> Option<Shape> {
         let [has_trace_id, has_span_id, has_parent_id] = self.seen;
-        let (mut steps, mut slots, mut places) = (self.steps, self.slots, self.places);
-        steps.shrink_to_fit();
-        slots.shrink_to_fit();
-        places.shrink_to_fit();
-        let late = self.late.unwrap_or(slots.len());
+        let (mut steps, literals) = (self.steps, Literals(self.literals.into()));
+        let number = families.of(front, Head::take(&mut steps, &literals));
+        let literals = literals.without_front(&mut steps);
+        let family = families.get_mut(number)?;
+        family.take_times(self.times);
+        let parts = self.slots.iter().map(|(key, kind)| Part {
+            slot: family.slot(*key, *kind),
+            on_path: false,
+        });
+        let mut parts: Vec<Part> = parts.collect();
+        let late = self.late.unwrap_or(parts.len());
         let is_opaque = matches!(steps.as_slice(), [Step::Opaque]);
         let early = if is_opaque { 0 } else { late };
-        Shape {
+        Some(Shape {
             message,
-            paths: Paths::new(&steps, &mut slots, early, path_values),
-            steps,
-            literals: self.literals,
-            late,
-            slots,
-            times: std::iter::repeat_with(TimeModel::default)
-                .take(self.times)
-                .collect(),
-            since_trace: TimeModel::default(),
-            anchor: Anchor::default(),
-            ids: IdModels::default(),
+            family: number,
+            paths: Paths::new(&steps, &mut parts, early, path_values),
+            steps: steps.into(),
+            literals,
+            late: late as u16,
+            parts: parts.into(),
+            times: self.times as u8,
             has_ids: has_trace_id || has_span_id || has_parent_id,
             has_trace_id,
             has_span_id,
             has_parent_id,
-            places,
+            places: self.places.into(),
             next: Model::default(),
-        }
+            width: 1,
+        })
     }
 
     fn step<'a>(&mut self, operation: u8, rest: &'a [u8]) -> Option<&'a [u8]> {
@@ -343,7 +316,7 @@ impl Compiler<'_> {
         }
         let role = self.open.last()?.role(u32::from(tag >> 3), tag & 7);
         let step = match (operation, role) {
-            (sig::TIME, Role::Time) => {
+            (sig::TIME, Role::Time) if self.times < TIMES_MAX => {
                 self.times += 1;
                 Step::Time {
                     tag: *tag,
@@ -386,7 +359,7 @@ impl Compiler<'_> {
 
     /// Constants that follow each other are one step.
     fn constant(&mut self, bytes: &[u8]) {
-        let span = self.literals.push(bytes);
+        let span = self.literal(bytes);
         if let Some(Step::Literal(last)) = self.steps.last_mut()
             && last.end == span.start
         {
@@ -410,7 +383,7 @@ impl Compiler<'_> {
         name.extend_from_slice(written);
         let key = self.keys.key_of(&name);
         let slot = self.slot(key, kind);
-        let tag = self.literals.push(written);
+        let tag = self.literal(written);
         self.steps.push(Step::Value { tag, kind, slot });
         Some(after)
     }
@@ -435,8 +408,14 @@ impl Compiler<'_> {
         let mut header = vec![*tag, 0, 0x0a];
         varint::push(&mut header, length);
         header.extend_from_slice(name);
-        header.extend([0x12, 0, *inner_tag, 0]);
-        let header = self.literals.push(&header);
+        header.extend([0x12, 0]);
+        if *inner_tag != 0 {
+            header.push(*inner_tag);
+        }
+        if inner_tag & 7 == DELIMITED {
+            header.push(0);
+        }
+        let header = self.literal(&header);
         self.steps.push(Step::Attribute {
             header,
             inner_tag: *inner_tag,
@@ -445,8 +424,17 @@ impl Compiler<'_> {
         Some(rest)
     }
 
+    fn literal(&mut self, bytes: &[u8]) -> Span {
+        let start = self.literals.len() as u16;
+        self.literals.extend_from_slice(bytes);
+        Span {
+            start,
+            end: self.literals.len() as u16,
+        }
+    }
+
     fn slot(&mut self, key: u16, kind: Kind) -> u16 {
-        self.slots.push(Slot::new(key, kind));
+        self.slots.push((key, kind));
         self.slots.len() as u16 - 1
     }
 }

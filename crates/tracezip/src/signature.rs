@@ -8,6 +8,7 @@ use millrace_wire::field::{DELIMITED, FIXED32, FIXED64, Fields, RawField, VARINT
 use millrace_wire::varint;
 
 use crate::schema::{Message, Role};
+use crate::times::{TIMES_MAX, Times};
 
 /// A whole field as it stands: its length, its bytes.
 pub(crate) const CONSTANT: u8 = 0;
@@ -47,12 +48,12 @@ const CONSTANT_MAX: usize = 255;
 pub(crate) struct Parsed<'a> {
     pub(crate) signature: Vec<u8>,
     pub(crate) values: Vec<&'a [u8]>,
-    pub(crate) times: Vec<u64>,
+    pub(crate) times: Times,
     pub(crate) trace_id: Option<&'a [u8; 16]>,
     pub(crate) span_id: Option<u64>,
     pub(crate) parent_id: Option<u64>,
     pub(crate) children: Vec<&'a [u8]>,
-    /// The path of its shape, if that has it; the values on it are not among the values then.
+    /// The path of its shape, if that has it; only the values beside it are among the values then.
     pub(crate) path: Option<usize>,
     /// How many of the children stand in each place.
     pub(crate) runs: Vec<usize>,
@@ -66,7 +67,7 @@ impl<'a> Parsed<'a> {
         self.clear(message);
         let is_whole = self.fields(message, bytes, names_vary);
         let is_small = self.signature.len() <= LENGTH_MAX
-            && self.values.len() + self.times.len() <= VALUES_MAX;
+            && self.values.len() + self.times.all().len() <= VALUES_MAX;
         if !(is_whole && is_small) {
             self.give_up(message, bytes);
         }
@@ -87,7 +88,7 @@ impl<'a> Parsed<'a> {
     pub(crate) fn empty(&mut self) {
         self.signature.clear();
         self.values.clear();
-        self.times.clear();
+        self.times = Times::default();
         (self.trace_id, self.span_id, self.parent_id) = (None, None, None);
         self.children.clear();
         self.path = None;
@@ -128,7 +129,7 @@ impl<'a> Parsed<'a> {
             (Role::Attribute, Value::Delimited(content)) => {
                 self.attribute(tag as u8, content, field);
             }
-            (Role::Time, Value::Fixed64(time)) => {
+            (Role::Time, Value::Fixed64(time)) if self.times.all().len() < TIMES_MAX => {
                 self.signature.extend([TIME, tag as u8]);
                 self.times.push(time);
             }

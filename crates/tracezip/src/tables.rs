@@ -2,6 +2,7 @@
 
 use crate::coder::Code;
 use crate::dictionary::Dictionary;
+use crate::family::Families;
 use crate::hash::quick;
 use crate::ids::{Ids, MessageIds, Raw, Remembered};
 use crate::limits::Limits;
@@ -9,12 +10,15 @@ use crate::model::Model;
 use crate::path::Budget;
 use crate::schema::Message;
 use crate::shape::{Shape, compile};
+use crate::signature::Parsed;
+use crate::times::Times;
 
 /// The memory of a session.
 #[derive(Debug)]
 pub(crate) struct Tables {
     pub(crate) limits: Limits,
     pub(crate) shapes: Vec<Shape>,
+    pub(crate) families: Families,
     shape_bytes: usize,
     pub(crate) dictionary: Dictionary,
     pub(crate) ids: Ids,
@@ -47,6 +51,7 @@ impl Tables {
         Self {
             limits,
             shapes: Vec::new(),
+            families: Families::default(),
             shape_bytes: 0,
             dictionary: Dictionary::new(limits),
             ids: Ids::new(limits.ids, sends),
@@ -71,18 +76,28 @@ impl Tables {
         }
     }
 
-    /// The shapes that may come, the likeliest about first.
-    pub(crate) fn likely(&self, before: Before) -> impl Iterator<Item = usize> {
+    /// The shape that most likely comes.
+    pub(crate) fn likely(&self, before: Before) -> Option<usize> {
         let model = match before {
-            Before::Nothing => Some(&self.root),
-            Before::Parent(shape, place) => self
-                .shapes
-                .get(shape)
-                .and_then(|shape| shape.places.get(place))
-                .map(|place| &place.first),
-            Before::Sibling(shape) => self.shapes.get(shape).map(|shape| &shape.next),
+            Before::Nothing => &self.root,
+            Before::Parent(shape, place) => &self.shapes.get(shape)?.places.get(place)?.first,
+            Before::Sibling(shape) => &self.shapes.get(shape)?.next,
         };
-        model.into_iter().flat_map(Model::likely).map(usize::from)
+        model.likeliest().map(usize::from)
+    }
+
+    /// Whether a message has a shape; it is taken apart then.
+    #[inline]
+    pub(crate) fn has<'a>(
+        &self,
+        parsed: &mut Parsed<'a>,
+        shape: usize,
+        kind: Message,
+        bytes: &'a [u8],
+    ) -> bool {
+        let shape = self.shapes.get(shape).filter(|shape| shape.message == kind);
+        let family = shape.and_then(|shape| Some((shape, self.families.get(shape.family)?)));
+        family.is_some_and(|(shape, family)| parsed.has(shape, &family.head, bytes))
     }
 
     /// Codes which shape comes; `None` in the answer stands for one that is not known yet.
@@ -94,7 +109,7 @@ impl Tables {
     ) -> Known {
         let expected = self
             .expectation(before)?
-            .code(coder, shape.map(|shape| shape as u16));
+            .code(coder, shape.map_or(Model::OTHER, |shape| shape as u16));
         if let Some(shape) = expected {
             return Some(Some(usize::from(shape)));
         }
@@ -136,11 +151,12 @@ impl Tables {
             signature,
             message,
             &mut self.dictionary,
+            &mut self.families,
             self.limits.path_values,
         )?;
         self.shape_bytes += signature.len();
         if self.shapes.len() == self.shapes.capacity() {
-            self.shapes.reserve_exact(16 + self.shapes.len() / 8);
+            self.shapes.reserve_exact(8 + self.shapes.len() / 16);
         }
         self.shapes.push(shape);
         let number = self.shapes.len() - 1;
@@ -149,37 +165,34 @@ impl Tables {
     }
 
     /// Codes ids and times of a message: for the sender what is given, for the receiver as many as are given.
+    #[inline]
     pub(crate) fn code_own<C: Code>(
         &mut self,
         coder: &mut C,
         raw: &mut impl Raw,
         number: usize,
-        given: MessageIds,
+        ids: &mut MessageIds,
         known_time: u64,
-        times: &mut [u64],
-    ) -> Option<MessageIds> {
-        let shape = self.shapes.get_mut(number)?;
-        let mut own = given;
+        times: &mut Times,
+    ) -> Option<()> {
+        let shape = self.shapes.get(number)?;
+        let family = self.families.get_mut(shape.family)?;
         let mut remembered = Remembered::default();
         if shape.has_ids {
-            (own, remembered) = self.ids.code(coder, raw, &mut shape.ids, given)?;
+            remembered = self.ids.code(coder, raw, &mut family.ids, ids)?;
         }
-        let is_item = shape.message.is_item();
-        let (known_time, since) = if is_item {
-            (self.time, remembered.time)
-        } else {
-            (known_time, None)
-        };
-        shape.code_times(coder, times, known_time, since);
-        if let ([first, ..], [.., last]) = (&*times, &*times)
-            && is_item
-        {
+        if !shape.message.is_item() {
+            family.code_times(coder, times, known_time, None);
+            return Some(());
+        }
+        family.code_times(coder, times, self.time, remembered.time);
+        if let ([first, ..], [.., last]) = (times.all(), times.all()) {
             self.time = *last;
             if shape.has_ids {
                 self.ids.began(&remembered, *first);
             }
         }
-        Some(own)
+        Some(())
     }
 
     /// Bytes held, about.
@@ -187,6 +200,7 @@ impl Tables {
         let spare = self.shapes.capacity() - self.shapes.len();
         self.shapes.iter().map(Shape::held).sum::<usize>()
             + spare * size_of::<Shape>()
+            + self.families.held()
             + self.dictionary.held()
             + self.ids.held()
     }

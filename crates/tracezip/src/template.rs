@@ -5,10 +5,11 @@
 use std::ops::Range;
 
 use crate::dictionary::Dictionary;
+use crate::family::Slot;
 use crate::hash::xxh64;
 use crate::memory::{allocated, of_vec};
 use crate::model::Model;
-use crate::shape::{Kind, Slot};
+use crate::shape::Kind;
 use crate::signature::WORD;
 
 /// Words of one text.
@@ -32,25 +33,40 @@ impl Split {
     pub(crate) fn cut(&mut self, text: &[u8]) -> bool {
         self.skeleton.clear();
         self.words.clear();
-        if !LENGTHS.contains(&text.len()) {
+        if !LENGTHS.contains(&text.len()) || text.contains(&GAP) {
             return false;
         }
-        let mut at = 0;
-        for run in text.chunk_by(|a, b| a.is_ascii_alphanumeric() == b.is_ascii_alphanumeric()) {
-            let range = at..at + run.len();
-            at = range.end;
-            let is_word = run.first().is_some_and(u8::is_ascii_alphanumeric)
-                && run.iter().any(u8::is_ascii_digit);
-            if is_word {
-                self.skeleton.push(GAP);
-                self.words.push(range);
-            } else if run.contains(&GAP) {
-                return false;
-            } else {
-                self.skeleton.extend_from_slice(run);
+        let (mut start, mut has_digit) = (0, false);
+        for (at, byte) in text.iter().enumerate() {
+            if byte.is_ascii_alphanumeric() {
+                has_digit |= byte.is_ascii_digit();
+                continue;
             }
+            if has_digit {
+                if self.words.len() == WORDS_MAX {
+                    return false;
+                }
+                self.words.push(start..at);
+                has_digit = false;
+            }
+            start = at + 1;
         }
-        (1..=WORDS_MAX).contains(&self.words.len()) && self.skeleton.len() > self.words.len()
+        if has_digit {
+            self.words.push(start..text.len());
+        }
+        if !(1..=WORDS_MAX).contains(&self.words.len()) {
+            return false;
+        }
+        let mut end = 0;
+        for word in &self.words {
+            self.skeleton
+                .extend_from_slice(text.get(end..word.start).unwrap_or_default());
+            self.skeleton.push(GAP);
+            end = word.end;
+        }
+        self.skeleton
+            .extend_from_slice(text.get(end..).unwrap_or_default());
+        self.skeleton.len() > self.words.len()
     }
 }
 
@@ -109,12 +125,11 @@ impl Templates {
 }
 
 impl Dictionary {
-    /// Learns from a text that came as it is.
-    pub(crate) fn learn_template(&mut self, key: u16, text: &[u8], split: &mut Split) {
-        let is_wanted = split.cut(text)
-            && self
-                .key_mut(key)
-                .is_some_and(|key| key.templates.is_wanted(split));
+    /// Learns from a text that came as it is, and was cut.
+    pub(crate) fn learn_template(&mut self, key: u16, split: &Split) {
+        let is_wanted = self
+            .key_mut(key)
+            .is_some_and(|key| key.templates.is_wanted(split));
         if !is_wanted {
             return;
         }

@@ -16,7 +16,7 @@ pub(crate) struct Setting {
 pub(crate) const TEXT: Setting = Setting {
     level: 5,
     window_log: 15,
-    table_log: 13,
+    table_log: 12,
 };
 /// For whole requests that no shape fits.
 pub(crate) const WHOLE: Setting = Setting {

@@ -4,13 +4,51 @@
 //! one symbol.
 
 use crate::coder::Code;
-use crate::model::{CLASS_BITS, Model, class_of, class_range};
+use crate::model::{CLASS_BITS, Model, class_of, code_rest};
 
 const MILLISECOND: u64 = 1_000_000;
 const MICROSECOND: u64 = 1000;
 /// Above the bits of the class: twice the unit, and the direction; or that the time is zero.
 const WAY_BITS: u32 = 3;
 const ZERO: u16 = 6 << CLASS_BITS;
+
+/// Times of one message; what is beyond is a value.
+pub(crate) const TIMES_MAX: usize = 4;
+
+/// The times of one message.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Times {
+    times: [u64; TIMES_MAX],
+    count: usize,
+}
+
+impl Times {
+    /// So many of them, none known yet.
+    pub(crate) fn unknown(count: usize) -> Self {
+        Self {
+            times: [0; TIMES_MAX],
+            count: count.min(TIMES_MAX),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn push(&mut self, time: u64) {
+        if let Some(slot) = self.times.get_mut(self.count) {
+            *slot = time;
+            self.count += 1;
+        }
+    }
+
+    #[inline]
+    pub(crate) fn all(&self) -> &[u64] {
+        self.times.get(..self.count).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(crate) fn all_mut(&mut self) -> &mut [u64] {
+        self.times.get_mut(..self.count).unwrap_or_default()
+    }
+}
 
 /// The model of one time of a shape.
 #[derive(Debug, Default)]
@@ -45,12 +83,7 @@ impl TimeModel {
         if symbol >= ZERO {
             return 0;
         }
-        let (low, bits) = class_range(symbol & ((1 << CLASS_BITS) - 1));
-        if bits > 0 {
-            distance = low.wrapping_add(coder.bits(distance.wrapping_sub(low), bits));
-        } else {
-            distance = low;
-        }
+        distance = code_rest(coder, symbol & ((1 << CLASS_BITS) - 1), distance);
         let is_later = (symbol >> CLASS_BITS) & 1 == u16::from(rule == Rule::KnownLast);
         let moved = |base: u64| {
             if is_later {

@@ -4,8 +4,10 @@ use millrace_wire::varint;
 
 use crate::coder::Code;
 use crate::dictionary::{Dictionary, Key, Lookup};
+use crate::family::Slot;
 use crate::ids::Raw;
-use crate::shape::{Kind, Slot};
+use crate::shape::{Kind, Part};
+use crate::spelling::{Short, decimal, hex8, hex16, uuid};
 use crate::template::{GAP, Split};
 
 /// How a value that its slot does not expect is told.
@@ -27,6 +29,8 @@ mod way {
     /// Text by its template and its words.
     pub(super) const TEMPLATE: u16 = 8;
     pub(super) const BITS: u32 = 4;
+    /// Added to a way where it is a symbol among the places of a slot: there are no so many.
+    pub(super) const FIRST: u16 = 1 << 14;
 }
 
 /// Slots that are surprised more often than this do not learn what comes only once.
@@ -72,17 +76,27 @@ pub(crate) trait Sink {
 /// Where a sink keeps a value: from, to.
 pub(crate) type Kept = (u32, u32);
 
-/// The sender's values.
-pub(crate) struct Given<'v>(pub(crate) &'v [&'v [u8]]);
+/// The sender's values, in the order in which they are coded.
+pub(crate) struct Given<'v> {
+    values: &'v [&'v [u8]],
+    put: u32,
+}
+
+impl<'v> Given<'v> {
+    pub(crate) fn new(values: &'v [&'v [u8]]) -> Self {
+        Self { values, put: 0 }
+    }
+}
 
 impl Sink for Given<'_> {
     #[inline]
     fn put(&mut self, _: usize, _: &[u8]) -> Option<Kept> {
-        Some((0, 0))
+        self.put += 1;
+        Some((self.put - 1, 0))
     }
 
-    fn kept(&self, slot: usize, _: Kept) -> &[u8] {
-        self.0.get(slot).copied().unwrap_or_default()
+    fn kept(&self, _: usize, (index, _): Kept) -> &[u8] {
+        self.values.get(index as usize).copied().unwrap_or_default()
     }
 }
 
@@ -102,13 +116,13 @@ struct Words {
     text: Vec<u8>,
 }
 
-/// Codes the values of a message that are not on its path: `values` for the sender; into `sink` for the receiver. Nothing is
+/// Codes the values of a message: of these slots, or of all: `values` for the sender; into `sink` for the receiver. Nothing is
 /// remembered before all are coded, so that what a place stands for cannot change meanwhile. `None` if what is read makes no
 /// sense.
 pub(crate) fn code<C: Code, R: Raw, T: Text>(
     means: &mut Means<'_, C, R, T>,
-    slots: &mut [Slot],
-    has_path: bool,
+    (parts, slots): (&[Part], &mut [Slot]),
+    beside_path: Option<&[u16]>,
     values: &[&[u8]],
     mut lookup: Option<&mut Lookup>,
     sink: &mut impl Sink,
@@ -116,15 +130,18 @@ pub(crate) fn code<C: Code, R: Raw, T: Text>(
 ) -> Option<()> {
     places.fresh.clear();
     places.on_path.clear();
-    for (index, slot) in slots.iter_mut().enumerate() {
-        if has_path && slot.on_path {
-            continue;
-        }
-        let value = values.get(index).copied().unwrap_or_default();
+    for number in 0..beside_path.map_or(parts.len(), <[u16]>::len) {
+        let index = match beside_path {
+            Some(others) => usize::from(*others.get(number)?),
+            None => number,
+        };
+        let part = parts.get(index)?;
+        let slot = slots.get_mut(usize::from(part.slot))?;
+        let value = values.get(number).copied().unwrap_or_default();
         let words = Some(&mut places.words);
         let lookup = lookup.as_deref_mut();
         let (kept, is_fresh) = one(means, (index, slot), value, lookup, sink, words)?;
-        if slot.on_path {
+        if part.on_path {
             places.on_path.push((index, kept));
         }
         if is_fresh {
@@ -132,10 +149,11 @@ pub(crate) fn code<C: Code, R: Raw, T: Text>(
         }
     }
     for (index, kept) in &places.fresh {
-        let slot = slots.get_mut(*index)?;
+        let part = parts.get(*index)?;
+        let slot = slots.get_mut(usize::from(part.slot))?;
         let value = sink.kept(*index, *kept);
         let is_kept = remember(slot, value, means.dictionary, lookup.as_deref_mut());
-        if !is_kept && slot.on_path {
+        if !is_kept && part.on_path {
             // What cannot be remembered crowds its slot out of the paths.
             slot.surprises = u32::MAX;
         }
@@ -183,6 +201,7 @@ fn place_of(slot: &Slot, value: &[u8], dictionary: &Dictionary, lookup: &Lookup)
 }
 
 /// Codes one value by itself: where it is kept, and whether it is new. `None` if it makes no sense.
+#[inline]
 fn one<C: Code, R: Raw, T: Text>(
     means: &mut Means<'_, C, R, T>,
     (index, slot): (usize, &mut Slot),
@@ -191,68 +210,71 @@ fn one<C: Code, R: Raw, T: Text>(
     sink: &mut impl Sink,
     mut words: Option<&mut Words>,
 ) -> Option<(Kept, bool)> {
-    let mut place = None;
+    let mut known_at = None;
+    let mut telling = Telling::default();
     if C::SENDS {
-        place = place_of(slot, value, means.dictionary, lookup.as_deref()?);
+        let place = place_of(slot, value, means.dictionary, lookup.as_deref()?);
+        known_at = place.and_then(|place| slot.model.find(place));
+        if known_at.is_none() {
+            telling = tell(slot, value, place, means.dictionary, words.as_deref_mut())?;
+            known_at = slot.model.find(way::FIRST | telling.way);
+        }
     }
-    if let Some(place) = slot.model.code(means.coder, place) {
+    let known_symbol = slot.model.code_at(means.coder, known_at);
+    if let Some(place) = known_symbol.filter(|symbol| *symbol < way::FIRST) {
         let value = means.dictionary.key(slot.key)?.value(place)?;
         return Some((known(index, slot, place, value, sink)?, false));
     }
+    by_way(
+        means,
+        (index, slot),
+        (value, known_symbol, telling),
+        lookup,
+        sink,
+        words,
+    )
+}
+
+/// Codes a value that its slot does not expect.
+fn by_way<C: Code, R: Raw, T: Text>(
+    means: &mut Means<'_, C, R, T>,
+    (index, slot): (usize, &mut Slot),
+    (value, known_way, mut telling): (&[u8], Option<u16>, Telling),
+    lookup: Option<&mut Lookup>,
+    sink: &mut impl Sink,
+    words: Option<&mut Words>,
+) -> Option<(Kept, bool)> {
     slot.surprises = slot.surprises.saturating_add(1);
     let key = means.dictionary.key_mut(slot.key)?;
-    let mut chosen = way::PLAIN;
-    let mut template = 0;
-    if C::SENDS {
-        chosen = choose(slot, value, place.is_some());
-        if let Some(words) = &mut words
-            && (slot.kind, chosen) == (Kind::Text, way::PLAIN)
-            && words.split.cut(value)
-            && let Some(known) = key.templates.find(&words.split)
-        {
-            (chosen, template) = (way::TEMPLATE, known);
-        }
+    if let Some(symbol) = known_way {
+        telling.way = symbol - way::FIRST;
+    } else {
+        telling.way = key.way.code_of(means.coder, telling.way, way::BITS);
+        slot.model.learn(way::FIRST | telling.way);
     }
-    chosen = key.way.code_of(means.coder, chosen, way::BITS);
-    if chosen == way::KNOWN {
-        let age = place.map_or(0, |place| key.age_of(place));
-        let age = key.age.code_number(means.coder, age);
+    if telling.way == way::KNOWN {
+        let age = key.age.code_number(means.coder, telling.number);
         let place = key.place_of(age)?;
         slot.model.learn(place);
         return Some((known(index, slot, place, key.value(place)?, sink)?, false));
     }
-    if chosen == way::TEMPLATE {
+    if telling.way == way::TEMPLATE {
         let words = words?;
         let mut text = std::mem::take(&mut words.text);
-        by_words(
-            means,
-            slot.key,
-            (template, value),
-            lookup,
-            &words.split,
-            &mut text,
-        )?;
+        let template = (telling.number, value);
+        by_words(means, slot.key, template, lookup, &words.split, &mut text)?;
         let kept = sink.put(index, &text)?;
         words.text = text;
         return Some((kept, true));
     }
     let mut short = Short::default();
-    let value = spell(
-        means.coder,
-        means.raw,
-        means.text,
-        key,
-        slot,
-        (value, chosen),
-        &mut short,
-    )?;
-    let kept = sink.put(index, value)?;
+    let spelled = spell(means, slot, (value, telling), &mut short)?;
+    let kept = sink.put(index, spelled)?;
     if let Some(words) = words
-        && (slot.kind, chosen) == (Kind::Text, way::PLAIN)
+        && (slot.kind, telling.way) == (Kind::Text, way::PLAIN)
+        && (C::SENDS && telling.is_cut || !C::SENDS && words.split.cut(spelled))
     {
-        means
-            .dictionary
-            .learn_template(slot.key, value, &mut words.split);
+        means.dictionary.learn_template(slot.key, &words.split);
     }
     Some((kept, true))
 }
@@ -261,13 +283,13 @@ fn one<C: Code, R: Raw, T: Text>(
 fn by_words<C: Code, R: Raw, T: Text>(
     means: &mut Means<'_, C, R, T>,
     key: u16,
-    (template, value): (usize, &[u8]),
+    (template, value): (u64, &[u8]),
     mut lookup: Option<&mut Lookup>,
     split: &Split,
     text: &mut Vec<u8>,
 ) -> Option<()> {
     let templates = &mut means.dictionary.key_mut(key)?.templates;
-    let which = templates.which.code_number(means.coder, template as u64);
+    let which = templates.which.code_number(means.coder, template);
     let which = usize::try_from(which).ok()?;
     let mut template = std::mem::take(templates.get_mut(which)?);
     text.clear();
@@ -323,247 +345,126 @@ fn known(
 
 /// Codes a value as it is; what it is, spelled out.
 fn spell<'v, C: Code, R: Raw, T: Text>(
-    coder: &mut C,
-    raw: &mut R,
-    text: &'v mut T,
-    key: &mut Key,
+    means: &'v mut Means<'_, C, R, T>,
     slot: &mut Slot,
-    (value, chosen): (&'v [u8], u16),
+    (value, telling): (&'v [u8], Telling),
     short: &'v mut Short,
 ) -> Option<&'v [u8]> {
-    Some(match (slot.kind, chosen) {
+    let key = means.dictionary.key_mut(slot.key)?;
+    let (coder, raw, sent) = (&mut *means.coder, &mut *means.raw, telling.number);
+    Some(match (slot.kind, telling.way) {
         (Kind::Varint, way::PLAIN | way::LARGER | way::SMALLER) => {
-            let sent = varint::read(value).map_or(0, |(value, _)| value);
-            let last = slot.number;
-            let number = match chosen {
+            let number = match telling.way {
                 way::PLAIN => key.number.code_number(coder, sent),
                 way::LARGER => {
-                    let more = key.difference.code_number(coder, sent.wrapping_sub(last));
-                    last.wrapping_add(more)
+                    let more = key.difference.code_number(coder, sent);
+                    slot.number.wrapping_add(more)
                 }
                 _ => {
-                    let less = key.difference.code_number(coder, last.wrapping_sub(sent));
-                    last.wrapping_sub(less)
+                    let less = key.difference.code_number(coder, sent);
+                    slot.number.wrapping_sub(less)
                 }
             };
             slot.number = number;
             short.varint(number)
         }
-        (Kind::Fixed64, way::PLAIN) => {
-            let sent = value
-                .first_chunk()
-                .map_or(0, |bytes| u64::from_le_bytes(*bytes));
-            short.bytes(&coder.bits(sent, 64).to_le_bytes())
-        }
-        (Kind::Fixed32, way::PLAIN) => {
-            let sent = value
-                .first_chunk()
-                .map_or(0, |bytes| u32::from_le_bytes(*bytes));
-            short.bytes(&(coder.bits(u64::from(sent), 32) as u32).to_le_bytes())
-        }
+        (Kind::Fixed64, way::PLAIN) => short.bytes(&coder.bits(sent, 64).to_le_bytes()),
+        (Kind::Fixed32, way::PLAIN) => short.bytes(&(coder.bits(sent, 32) as u32).to_le_bytes()),
         (Kind::Text, way::PLAIN) => {
             let length = key.length.code_number(coder, value.len() as u64);
-            text.piece(value, length)?
+            means.text.piece(value, length)?
         }
-        (Kind::Text, way::DECIMAL) => {
-            let sent = decimal(value).unwrap_or_default();
-            short.decimal(key.number.code_number(coder, sent))
-        }
-        (Kind::Text, way::UUID) => short.uuid(raw.sixteen(uuid(value).unwrap_or_default())?),
-        (Kind::Text, way::HEX8) => {
-            short.hex(&raw.eight(hex8(value).unwrap_or_default())?.to_be_bytes())
-        }
-        (Kind::Text, way::HEX16) => short.hex(&raw.sixteen(hex16(value).unwrap_or_default())?),
+        (Kind::Text, way::DECIMAL) => short.decimal(key.number.code_number(coder, sent)),
+        (Kind::Text, way::UUID) => short.uuid(raw.sixteen(telling.bytes)?),
+        (Kind::Text, way::HEX8) => short.hex8(raw.eight(sent)?),
+        (Kind::Text, way::HEX16) => short.hex16(raw.sixteen(telling.bytes)?),
         _ => return None,
     })
 }
 
-/// The cheapest way to tell a value.
-fn choose(slot: &Slot, value: &[u8], is_known: bool) -> u16 {
-    match slot.kind {
+/// How the sender tells a value.
+#[derive(Clone, Copy, Debug, Default)]
+struct Telling {
+    way: u16,
+    /// What is told by it: a number, an age, a template.
+    number: u64,
+    bytes: [u8; 16],
+    /// Whether the text is cut into words.
+    is_cut: bool,
+}
+
+impl Telling {
+    fn by(way: u16, number: u64) -> Self {
+        Self {
+            way,
+            number,
+            ..Self::default()
+        }
+    }
+}
+
+/// The cheapest way to tell a value that may have a place.
+fn tell(
+    slot: &Slot,
+    value: &[u8],
+    place: Option<u16>,
+    dictionary: &Dictionary,
+    words: Option<&mut Words>,
+) -> Option<Telling> {
+    let key = dictionary.key(slot.key)?;
+    if let Some(place) = place {
+        return Some(Telling::by(way::KNOWN, key.age_of(place)));
+    }
+    Some(match slot.kind {
         Kind::Varint => {
             let sent = varint::read(value).map_or(0, |(value, _)| value);
             let (up, down) = (
                 sent.wrapping_sub(slot.number),
                 slot.number.wrapping_sub(sent),
             );
-            if up.min(down) < sent / 4 {
-                if up <= down {
-                    way::LARGER
-                } else {
-                    way::SMALLER
-                }
-            } else if is_known && sent > 255 {
-                way::KNOWN
+            if up.min(down) >= sent / 4 {
+                Telling::by(way::PLAIN, sent)
+            } else if up <= down {
+                Telling::by(way::LARGER, up)
             } else {
-                way::PLAIN
+                Telling::by(way::SMALLER, down)
             }
         }
-        _ if is_known => way::KNOWN,
-        Kind::Text => text_way(value),
-        Kind::Fixed64 | Kind::Fixed32 => way::PLAIN,
-    }
-}
-
-fn text_way(value: &[u8]) -> u16 {
-    match value.len() {
-        36 if uuid(value).is_some() => way::UUID,
-        16 if hex8(value).is_some() => way::HEX8,
-        32 if hex16(value).is_some() => way::HEX16,
-        1..=19 if decimal(value).is_some() => way::DECIMAL,
-        _ => way::PLAIN,
-    }
-}
-
-/// The number of a text that is exactly how that number is written.
-fn decimal(value: &[u8]) -> Option<u64> {
-    let [first, rest @ ..] = value else {
-        return None;
-    };
-    if value.len() > 19 || (*first == b'0' && !rest.is_empty()) {
-        return None;
-    }
-    value.iter().try_fold(0u64, |number, digit| {
-        digit
-            .is_ascii_digit()
-            .then(|| number * 10 + u64::from(digit - b'0'))
+        Kind::Text => tell_text(value, key, words),
+        Kind::Fixed64 | Kind::Fixed32 => {
+            let mut number = [0; 8];
+            for (to, from) in number.iter_mut().zip(value) {
+                *to = *from;
+            }
+            Telling::by(way::PLAIN, u64::from_le_bytes(number))
+        }
     })
 }
 
-fn nibble(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
+fn tell_text(value: &[u8], key: &Key, words: Option<&mut Words>) -> Telling {
+    let sixteen = |way, bytes| Telling {
+        way,
+        bytes,
+        ..Telling::default()
+    };
+    let told = match value.len() {
+        36 => uuid(value).map(|bytes| sixteen(way::UUID, bytes)),
+        16 => hex8(value).map(|number| Telling::by(way::HEX8, number)),
+        32 => hex16(value).map(|bytes| sixteen(way::HEX16, bytes)),
+        1..=19 => decimal(value).map(|number| Telling::by(way::DECIMAL, number)),
         _ => None,
-    }
-}
-
-fn byte([high, low]: [u8; 2]) -> Option<u8> {
-    Some(nibble(high)? << 4 | nibble(low)?)
-}
-
-fn hex16(value: &[u8]) -> Option<[u8; 16]> {
-    let (pairs, []) = value.as_chunks::<2>() else {
-        return None;
     };
-    let mut bytes = [0; 16];
-    if pairs.len() != bytes.len() {
-        return None;
-    }
-    for (out, pair) in bytes.iter_mut().zip(pairs) {
-        *out = byte(*pair)?;
-    }
-    Some(bytes)
-}
-
-fn hex8(value: &[u8]) -> Option<u64> {
-    let (pairs, []) = value.as_chunks::<2>() else {
-        return None;
-    };
-    if pairs.len() != 8 {
-        return None;
-    }
-    pairs.iter().try_fold(0, |number, pair| {
-        Some(number << 8 | u64::from(byte(*pair)?))
+    told.unwrap_or_else(|| {
+        let Some(words) = words else {
+            return Telling::default();
+        };
+        let is_cut = words.split.cut(value);
+        match key.templates.find(&words.split).filter(|_| is_cut) {
+            Some(template) => Telling::by(way::TEMPLATE, template as u64),
+            None => Telling {
+                is_cut,
+                ..Telling::default()
+            },
+        }
     })
-}
-
-/// Where the hyphens of a UUID stand.
-const HYPHENS: [usize; 4] = [8, 13, 18, 23];
-
-fn uuid(value: &[u8]) -> Option<[u8; 16]> {
-    if value.len() != 36 || HYPHENS.iter().any(|at| value.get(*at) != Some(&b'-')) {
-        return None;
-    }
-    let mut digits = [0; 32];
-    let plain = value
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| !HYPHENS.contains(at));
-    for (out, (_, digit)) in digits.iter_mut().zip(plain) {
-        *out = *digit;
-    }
-    hex16(&digits)
-}
-
-/// A value that is written here and not found anywhere.
-struct Short {
-    bytes: [u8; 36],
-    length: usize,
-}
-
-impl Default for Short {
-    fn default() -> Self {
-        Self {
-            bytes: [0; 36],
-            length: 0,
-        }
-    }
-}
-
-impl Short {
-    fn push(&mut self, byte: u8) {
-        if let Some(slot) = self.bytes.get_mut(self.length) {
-            *slot = byte;
-            self.length += 1;
-        }
-    }
-
-    fn done(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
-    }
-
-    fn bytes(&mut self, bytes: &[u8]) -> &[u8] {
-        for byte in bytes {
-            self.push(*byte);
-        }
-        self.done()
-    }
-
-    fn varint(&mut self, mut value: u64) -> &[u8] {
-        while value >= 0x80 {
-            self.push(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.push(value as u8);
-        self.done()
-    }
-
-    fn decimal(&mut self, mut value: u64) -> &[u8] {
-        // Written backwards into the end.
-        let mut start = self.bytes.len();
-        for slot in self.bytes.iter_mut().rev() {
-            *slot = b'0' + (value % 10) as u8;
-            value /= 10;
-            start -= 1;
-            if value == 0 {
-                break;
-            }
-        }
-        self.bytes.get(start..).unwrap_or_default()
-    }
-
-    fn hex(&mut self, bytes: &[u8]) -> &[u8] {
-        for byte in bytes {
-            self.pair(*byte);
-        }
-        self.done()
-    }
-
-    fn uuid(&mut self, bytes: [u8; 16]) -> &[u8] {
-        for (index, byte) in bytes.into_iter().enumerate() {
-            if matches!(index, 4 | 6 | 8 | 10) {
-                self.push(b'-');
-            }
-            self.pair(byte);
-        }
-        self.done()
-    }
-
-    fn pair(&mut self, byte: u8) {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        for digit in [byte >> 4, byte & 15] {
-            self.push(DIGITS.get(usize::from(digit)).copied().unwrap_or(b'0'));
-        }
-    }
 }

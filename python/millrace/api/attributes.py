@@ -6,6 +6,7 @@ from millrace.api import shapes
 from millrace.api.endpoint import CURSOR, END, LIMIT, START, Call, Endpoint, Parameter, choice, text
 from millrace.api.filters import Conditions, attribute_text, page_of, position_of
 from millrace.api.source import attribute_keys
+from millrace.search import Among
 
 __all__ = ["ENDPOINTS", "SIGNAL", "TABLES"]
 
@@ -22,8 +23,13 @@ _SAMPLE_ROWS = 200_000
 SIGNAL = choice("signal", "of what", tuple(TABLES), "traces")
 
 
+def _among(call: Call) -> Among:
+    """The youngest files in the range that have enough items; not all items of a file need lie in the range."""
+    return Among(call["signal"], call["start"], call["end"], 2 * _SAMPLE_ROWS)
+
+
 def _sample(call: Call, columns: str) -> tuple[str, list[Any]]:
-    """Items in the range, any of them where there are more, with the attributes of their own."""
+    """Items in the range, any of the youngest where there are more, with the attributes of their own."""
     table, time = TABLES[call["signal"]]
     chosen = Conditions()
     chosen.between(time, call["start"], call["end"])
@@ -46,6 +52,7 @@ async def _keys(call: Call) -> dict[str, Any]:
         LIMIT {call["limit"] + 1} OFFSET {position}
         """,
         parameters,
+        among=_among(call),
     )
     return page_of(rows, position, call["limit"])
 
@@ -62,23 +69,25 @@ async def _values(call: Call) -> dict[str, Any]:
         ORDER BY count DESC, value LIMIT {call["limit"] + 1} OFFSET {position}
         """,
         parameters,
+        among=_among(call),
     )
     return page_of(rows, position, call["limit"])
 
 
+_SAMPLE = f"{_SAMPLE_ROWS:,} items of the youngest files"
 _KEY: Parameter = text("key", "the attribute's name", required=True)
 
 ENDPOINTS = (
     Endpoint(
         "/attributes",
-        f"Names of attributes, the most frequent first, in up to {_SAMPLE_ROWS:,} items.",
+        f"Names of attributes, the most frequent first, in {_SAMPLE} at most.",
         _keys,
         (SIGNAL, START, END, LIMIT, CURSOR),
         shapes.page({"key": shapes.TEXT, "count": shapes.COUNT}),
     ),
     Endpoint(
         "/attributes/values",
-        f"Values of one attribute as text, the most frequent first, in up to {_SAMPLE_ROWS:,} items.",
+        f"Values of one attribute as text, the most frequent first, in {_SAMPLE} at most.",
         _values,
         (SIGNAL, _KEY, START, END, LIMIT, CURSOR),
         shapes.page({"value": shapes.TEXT, "count": shapes.COUNT}),

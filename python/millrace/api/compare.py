@@ -1,10 +1,12 @@
 """Two traces, or two runs, side by side: which operations are new, gone, slower or faster."""
 
+from dataclasses import replace
 from typing import Any
 
 from millrace.api import shapes
-from millrace.api.endpoint import Call, Endpoint, Fault, Parameter, nanoseconds, text
+from millrace.api.endpoint import Call, Endpoint, Fault, Parameter, nanoseconds
 from millrace.api.filters import Conditions
+from millrace.api.trace import id_parameter
 
 __all__ = ["ENDPOINTS"]
 
@@ -22,7 +24,7 @@ def _side(call: Call, side: str) -> Conditions:
     trace_id, start, end = call[side], call[f"{side}_start"], call[f"{side}_end"]
     chosen = Conditions()
     if trace_id is not None:
-        chosen.add("trace_id = ?", trace_id.lower())
+        chosen.add("trace_id = ?", trace_id)
     elif start is None and end is None:
         raise Fault(f"what is {side}? Give a trace id as {side}, or {side}_start and {side}_end for a run")
     chosen.between("start_time_unix_nano", start, end)
@@ -47,6 +49,9 @@ async def _compare(call: Call) -> dict[str, Any]:
         [parameter for chosen in sides for parameter in chosen.parameters],
         trace_ids=[call[side] for side in _SIDES] if all(call[side] for side in _SIDES) else None,
     )
+    for side in _SIDES:
+        if call[side] is not None and not any(row[f"{side}_count"] for row in rows):
+            raise Fault(f"no span of trace {call[side]} is kept here", 404)
     return {"items": [_item(row) for row in rows]}
 
 
@@ -70,7 +75,7 @@ def _item(row: dict[str, Any]) -> dict[str, Any]:
 
 def _side_parameters(side: str, which: str) -> tuple[Parameter, ...]:
     return (
-        text(side, f"the id of the {which} trace"),
+        replace(id_parameter(side, f"the id of the {which} trace"), required=False, in_path=False),
         nanoseconds(f"{side}_start", f"instead of {side}: when the {which} run began, in nanoseconds since 1970"),
         nanoseconds(f"{side}_end", f"when the {which} run ended"),
     )

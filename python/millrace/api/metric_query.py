@@ -11,6 +11,7 @@ from millrace.api.filters import Conditions, attribute_text
 from millrace.api.intervals import explicit_heatmap, explicit_intervals, quantile_of
 from millrace.api.queries import Queries
 from millrace.api.source import literal
+from millrace.search import Among
 
 __all__ = ["AGGREGATIONS", "Range", "Selection", "query_series", "read_exemplars"]
 
@@ -140,13 +141,18 @@ async def query_series(queries: Queries, selection: Selection, span: Range) -> d
     rows = await queries.tuples(
         f"{points} SELECT step, label, {_value(selection, span.step)} FROM ({inner}) GROUP BY step, label",
         parameters,
+        among=_among(span),
     )
-    left_out = await _left_out(queries, points, parameters)
+    left_out = await _left_out(queries, points, parameters, span)
     return _answer(span, selection, rows, left_out)
 
 
-async def _left_out(queries: Queries, points: str, parameters: list[Any]) -> int:
-    found = await queries.tuples(f"{points} SELECT count(DISTINCT label) FROM steps", parameters)
+def _among(span: Range) -> Among:
+    return Among("metrics", max(0, span.start - _LOOK_BACK_NS), span.end)
+
+
+async def _left_out(queries: Queries, points: str, parameters: list[Any], span: Range) -> int:
+    found = await queries.tuples(f"{points} SELECT count(DISTINCT label) FROM steps", parameters, among=_among(span))
     return max(0, int(found[0][0]) - SERIES_MAX)
 
 
@@ -154,14 +160,14 @@ async def _query_buckets(queries: Queries, selection: Selection, span: Range) ->
     points, parameters = _points(selection, span)
     is_heatmap, is_exponential = selection.aggregation == "heatmap", selection.kind == "exponential_histogram"
     cells = exponential.cells(is_heatmap=is_heatmap) if is_exponential else _EXPLICIT_CELLS
-    rows = await queries.tuples(f"{points}, {cells}", parameters)
+    rows = await queries.tuples(f"{points}, {cells}", parameters, among=_among(span))
     if is_heatmap:
         heatmap_of = exponential.exponential_heatmap if is_exponential else explicit_heatmap
         return _answer(span, selection, [], 0) | {"heatmap": heatmap_of(rows, span.steps)}
     intervals_of = exponential.exponential_intervals if is_exponential else explicit_intervals
     quantile = _QUANTILES[selection.aggregation]
     values = [(step, label, quantile_of(found, quantile)) for (step, label), found in intervals_of(rows).items()]
-    return _answer(span, selection, values, await _left_out(queries, points, parameters))
+    return _answer(span, selection, values, await _left_out(queries, points, parameters, span))
 
 
 _EXPLICIT_CELLS = """
@@ -203,5 +209,6 @@ async def read_exemplars(queries: Queries, chosen: Conditions, span: Range) -> l
         WHERE exemplar.trace_id <> {literal("")} ORDER BY exemplar.time_unix_nano DESC LIMIT {EXEMPLARS_MAX}
         """,
         conditions.parameters,
+        among=_among(span),
     )
     return [{**row, "time_unix_nano": str(row["time_unix_nano"])} for row in rows]

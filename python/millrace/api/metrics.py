@@ -20,6 +20,7 @@ from millrace.api.endpoint import (
 from millrace.api.filters import Conditions, page_of, position_of
 from millrace.api.metric_query import AGGREGATIONS, Range, Selection, query_series, read_exemplars
 from millrace.api.source import attribute_keys
+from millrace.search import Among
 
 __all__ = ["ENDPOINTS"]
 
@@ -27,8 +28,16 @@ STEPS_MAX = 1_000
 """Points of a line: no screen has more columns to draw them in."""
 _STEPS_DEFAULT = 120
 _SECOND_NS = 1_000_000_000
+_YOUNGEST_POINTS = 2_000_000
+"""Points that are looked at where no start is given; files are taken whole."""
 _KEYS_SAMPLE = 1_000
 """Points of each metric in which names of attributes are looked for."""
+
+
+def _among(call: Call) -> Among:
+    """Everything in the range, or the youngest points where none is given."""
+    is_bounded = call["start"] is not None
+    return Among("metrics", call["start"], call["end"], None if is_bounded else _YOUNGEST_POINTS)
 
 
 async def _list(call: Call) -> dict[str, Any]:
@@ -43,7 +52,7 @@ async def _list(call: Call) -> dict[str, Any]:
         f"""
         WITH page AS (
             SELECT name, type, any_value(unit) AS unit, any_value(description) AS description, count(*) AS points,
-                approx_count_distinct(concat(resource_id, ' ', attributes::VARCHAR)) AS series,
+                approx_count_distinct(hash(resource_id, series)) AS series,
                 list_sort(list_distinct(list(service_name))) AS services,
                 coalesce(bool_or(is_monotonic), false) AS is_monotonic
             FROM metric_points {chosen.where} GROUP BY name, type ORDER BY name, type
@@ -56,6 +65,7 @@ async def _list(call: Call) -> dict[str, Any]:
         FROM page ORDER BY name, type
         """,
         chosen.parameters,
+        among=_among(call),
     )
     return page_of(rows, position, call["limit"])
 
@@ -68,6 +78,7 @@ async def _query(call: Call) -> dict[str, Any]:
         f"SELECT min(time_unix_nano) AS first, max(time_unix_nano) AS last, any_value(type) AS type "
         f"FROM metric_points {chosen.where}",
         chosen.parameters,
+        among=_among(call),
     )
     first, last, kind = extent[0]["first"], extent[0]["last"], extent[0]["type"]
     if first is None:
@@ -99,10 +110,11 @@ _GROUP_BY = Parameter(
     repeated=True,
 )
 
+_YOUNGEST = f"without `start`, of the youngest {_YOUNGEST_POINTS:,} points of all metrics"
 ENDPOINTS = (
     Endpoint(
         "/metrics",
-        "Every metric, by name.",
+        f"Every metric, by name; {_YOUNGEST}.",
         _list,
         (text("q", "whose name contains this"), text("service", "of this service"), START, END, LIMIT, CURSOR),
         shapes.page(
@@ -121,7 +133,8 @@ ENDPOINTS = (
     ),
     Endpoint(
         "/metrics/query",
-        "Values of a metric over time; `rate` is per second, quantiles of histograms are interpolated in buckets.",
+        "Values of a metric over time; `rate` is per second, quantiles of histograms are interpolated in buckets; "
+        f"{_YOUNGEST}.",
         _query,
         (
             text("name", "the metric's name", required=True),

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from starlette.requests import Request
 
-from millrace.api.source import Answer, Interrupt, Row, Source
-from millrace.search import Found, Search
+from millrace.api.source import Activity, Answer, Interrupt, Row, Source
+from millrace.search import Among, Found, Search
 
 __all__ = ["BusyError", "Queries"]
 
@@ -21,6 +21,7 @@ TIMEOUT_S = 15.0
 """One query of the APIs. SQL of users has a limit of its own."""
 
 _T = TypeVar("_T")
+Only: TypeAlias = Sequence[str] | Among | None
 
 
 class BusyError(Exception):
@@ -36,15 +37,19 @@ class Queries:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="millrace-query")
         self._pending = 0
 
-    async def rows(self, query: str, parameters: Sequence[Any] = (), **only: Sequence[str] | None) -> list[Row]:
-        """Return the rows of a query by name; `trace_ids` or `log_files` say where to look, see `Source.sql`."""
+    async def rows(self, query: str, parameters: Sequence[Any] = (), **only: Only) -> list[Row]:
+        """Return the rows of a query by name; `trace_ids`, `log_files` or `among` say where to look."""
         return await self._interruptible(lambda running: self._sql(query, parameters, running, only).rows())
 
-    async def tuples(
-        self, query: str, parameters: Sequence[Any] = (), **only: Sequence[str] | None
-    ) -> list[tuple[Any, ...]]:
+    async def tuples(self, query: str, parameters: Sequence[Any] = (), **only: Only) -> list[tuple[Any, ...]]:
         """Return the rows of a query by position."""
         return await self._interruptible(lambda running: self._sql(query, parameters, running, only).tuples())
+
+    async def activity(self, start: int | None, end: int | None) -> Activity:
+        """Return what services did in spans that begin from `start` on and before `end`."""
+        return await self._interruptible(
+            lambda running: self.source.activity(start, end, timeout_s=self.timeout_s, on_start=running.begin)
+        )
 
     async def find(self, search: Search) -> list[Found]:
         """Return the traces that are wanted, best first."""
@@ -67,9 +72,7 @@ class Queries:
         """Let the threads end; nothing may be asked after this."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _sql(
-        self, query: str, parameters: Sequence[Any], running: "_Running", only: Mapping[str, Sequence[str] | None]
-    ) -> Answer:
+    def _sql(self, query: str, parameters: Sequence[Any], running: "_Running", only: Mapping[str, Any]) -> Answer:
         found = self.source.sql(
             query, list(parameters) or None, timeout_s=self.timeout_s, on_start=running.begin, **only
         )

@@ -4,101 +4,76 @@ from typing import Any
 
 from millrace.api import shapes
 from millrace.api.endpoint import CURSOR, END, LIMIT, START, Call, Endpoint, text
-from millrace.api.filters import Conditions, page_of, position_of
+from millrace.api.filters import page_of, position_of
+from millrace.api.source import ActivityRow, kind_text
 
-__all__ = ["ENDPOINTS", "QUANTILES", "find_services"]
-
-QUANTILES = """
-    coalesce(approx_quantile(duration_ns, 0.50), 0)::DOUBLE AS p50_ns,
-    coalesce(approx_quantile(duration_ns, 0.95), 0)::DOUBLE AS p95_ns,
-    coalesce(approx_quantile(duration_ns, 0.99), 0)::DOUBLE AS p99_ns"""
-"""By t-digest: exact ones would hold every duration in memory."""
+__all__ = ["ENDPOINTS"]
 
 _EDGES_MAX = 1_000
 """Edges of a map; more cannot be looked at."""
 
 
-def _chosen(call: Call, **equal: str | None) -> Conditions:
-    chosen = Conditions()
-    chosen.between("start_time_unix_nano", call["start"], call["end"])
-    for column, value in equal.items():
-        if value is not None:
-            chosen.add(f"{column} = ?", value)
-    return chosen
+def _numbers(row: ActivityRow) -> dict[str, Any]:
+    *_, spans, errors, _, _, (p50, p95, p99), _ = row
+    return {"spans": spans, "errors": errors, "p50_ns": p50, "p95_ns": p95, "p99_ns": p99}
 
 
-async def find_services(call: Call) -> dict[str, Any]:
-    """Every service, the busiest first."""
-    chosen = _chosen(call)
+def _page(call: Call, rows: list[dict[str, Any]], *names: str) -> dict[str, Any]:
+    """The busiest first, and among equals by their names."""
+    rows.sort(key=lambda row: (-row["spans"], *(row[name] for name in names)))
     position = position_of(call["cursor"])
-    rows = await call.queries.rows(
-        f"""
-        SELECT service_name AS name, count(*) AS spans, count(*) FILTER (status_code = 'ERROR') AS errors,
-            count(DISTINCT name) AS operations, min(start_time_unix_nano) AS first, max(start_time_unix_nano) AS last,
-            {QUANTILES}
-        FROM spans {chosen.where} GROUP BY ALL ORDER BY spans DESC, name LIMIT {call["limit"] + 1} OFFSET {position}
-        """,
-        chosen.parameters,
-    )
-    for row in rows:
-        first, last = row.pop("first"), row.pop("last")
+    return page_of(rows[position : position + call["limit"] + 1], position, call["limit"])
+
+
+async def _services(call: Call) -> dict[str, Any]:
+    rows = []
+    activity = await call.queries.activity(call["start"], call["end"])
+    for row in activity.services():
+        first, last = row[5], row[6]
         low = call["start"] if call["start"] is not None else first
         high = call["end"] if call["end"] is not None else last
-        row["rate_per_s"] = row["spans"] / max((high - low) / 1e9, 1.0)
-    return page_of(rows, position, call["limit"])
+        rate = row[3] / max((high - low) / 1e9, 1.0)
+        rows.append({"name": row[0], **_numbers(row), "rate_per_s": rate, "operations": row[8]})
+    return _page(call, rows, "name")
 
 
 async def _operations(call: Call) -> dict[str, Any]:
-    chosen = _chosen(call, service_name=call["service"])
-    position = position_of(call["cursor"])
-    rows = await call.queries.rows(
-        f"""
-        SELECT service_name AS service, name, kind, count(*) AS spans,
-            count(*) FILTER (status_code = 'ERROR') AS errors, {QUANTILES}
-        FROM spans {chosen.where} GROUP BY ALL ORDER BY spans DESC, service, name, kind
-        LIMIT {call["limit"] + 1} OFFSET {position}
-        """,
-        chosen.parameters,
-    )
-    return page_of(rows, position, call["limit"])
+    activity = await call.queries.activity(call["start"], call["end"])
+    rows = [
+        {
+            "service": row[0],
+            "name": row[1],
+            "kind": kind_text(row[2]),
+            **_numbers(row),
+        }
+        for row in activity.operations(call["service"])
+    ]
+    return {**_page(call, rows, "service", "name", "kind"), "spans_left_out": activity.left_out()[0]}
 
 
 async def _map(call: Call) -> dict[str, Any]:
-    chosen = _chosen(call)
-    nodes = await call.queries.rows(
-        f"""
-        SELECT service_name AS service, count(*) AS spans, count(*) FILTER (status_code = 'ERROR') AS errors,
-            {QUANTILES}
-        FROM spans {chosen.where} GROUP BY ALL ORDER BY spans DESC, service LIMIT {_EDGES_MAX}
-        """,
-        chosen.parameters,
-    )
-    edges = await call.queries.rows(
-        f"""
-        WITH chosen AS (
-            SELECT trace_id, span_id, parent_span_id, service_name, status_code, duration_ns FROM spans {chosen.where}
-        )
-        SELECT caller.service_name AS "from", called.service_name AS "to", count(*) AS calls,
-            count(*) FILTER (called.status_code = 'ERROR') AS errors,
-            {QUANTILES.replace("duration_ns", "called.duration_ns")}
-        FROM chosen called JOIN chosen caller
-            ON called.trace_id = caller.trace_id AND called.parent_span_id = caller.span_id
-        WHERE called.parent_span_id <> '' AND called.service_name <> caller.service_name
-        GROUP BY ALL ORDER BY calls DESC, "from", "to" LIMIT {_EDGES_MAX}
-        """,
-        chosen.parameters,
-    )
-    return {"nodes": nodes, "edges": edges}
+    activity = await call.queries.activity(call["start"], call["end"])
+    nodes = [{"service": row[0], **_numbers(row)} for row in activity.services()]
+    edges = [{"from": row[0], "to": row[1], **_numbers(row)} for row in activity.calls()]
+    nodes.sort(key=lambda node: (-node["spans"], node["service"]))
+    edges.sort(key=lambda edge: (-edge["spans"], edge["from"], edge["to"]))
+    for edge in edges:
+        edge["calls"] = edge.pop("spans")
+    return {"nodes": nodes[:_EDGES_MAX], "edges": edges[:_EDGES_MAX], "orphans": activity.left_out()[1]}
 
 
+_EXACT = (
+    " All counts are exact, over everything that is kept unless a time is given; p50, p95 and p99 are each within 1/32 "
+    "of the duration at that place."
+)
 _LATENCIES = {"p50_ns": shapes.NUMBER, "p95_ns": shapes.NUMBER, "p99_ns": shapes.NUMBER}
 _COUNTS = {"spans": shapes.COUNT, "errors": shapes.COUNT}
 
 ENDPOINTS = (
     Endpoint(
         "/services",
-        "Every service that sent spans, the busiest first.",
-        find_services,
+        "Every service that sent spans, the busiest first." + _EXACT,
+        _services,
         (START, END, LIMIT, CURSOR),
         shapes.page(
             {
@@ -112,20 +87,25 @@ ENDPOINTS = (
     ),
     Endpoint(
         "/operations",
-        "Names of spans, by service and kind, the most frequent first.",
+        "Names of spans, by service and kind, the most frequent first. At most some 10,000 are told apart; "
+        "`spans_left_out` are the spans of all others." + _EXACT,
         _operations,
         (text("service", "only of this service"), START, END, LIMIT, CURSOR),
         shapes.page(
             {"service": shapes.TEXT, "name": shapes.TEXT, "kind": shapes.TEXT, **_COUNTS, **_LATENCIES},
+            {"spans_left_out": shapes.COUNT},
         ),
     ),
     Endpoint(
         "/map",
-        f"Which service calls which, by spans whose parent is of another service; at most {_EDGES_MAX} edges.",
+        f"Which service calls which, by spans whose parent is of another service; at most {_EDGES_MAX} edges. A parent "
+        "is looked for in the file that a span is in, and among at least 262,144 spans that came before it and as many "
+        "after it; `orphans` are the spans whose parent is not there, of which no call is counted." + _EXACT,
         _map,
         (START, END),
         shapes.record(
             {
+                "orphans": shapes.COUNT,
                 "nodes": shapes.array(shapes.record({"service": shapes.TEXT, **_COUNTS, **_LATENCIES})),
                 "edges": shapes.array(
                     shapes.record(

@@ -29,9 +29,9 @@ def record(fields: dict[str, Shape], optional: tuple[str, ...] = ()) -> Shape:
     return {"type": "object", "properties": fields, "required": required, "additionalProperties": False}
 
 
-def page(fields: dict[str, Shape]) -> Shape:
-    """A page of a list."""
-    return record({"items": array(record(fields)), "next": maybe(TEXT)})
+def page(fields: dict[str, Shape], more: dict[str, Shape] | None = None) -> Shape:
+    """A page of a list, with more beside it."""
+    return record({"items": array(record(fields)), "next": maybe(TEXT), **(more or {})})
 
 
 def maybe(shape: Shape) -> Shape:

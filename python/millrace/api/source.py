@@ -4,11 +4,25 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
-from millrace.search import Found, Search
+from millrace.search import Among, Found, Search
 
-__all__ = ["Answer", "Interrupt", "LogArrivals", "Source", "TraceArrivals", "attribute_keys", "literal"]
+__all__ = [
+    "Activity",
+    "ActivityRow",
+    "Answer",
+    "Interrupt",
+    "LogArrivals",
+    "Source",
+    "TraceArrivals",
+    "attribute_keys",
+    "kind_text",
+    "literal",
+]
 
 Row: TypeAlias = dict[str, Any]
+ActivityRow: TypeAlias = tuple[str, str | None, int, int, int, int, int, Sequence[float], int]
+"""Service or caller; operation or who is called; kind; spans; errors; when the first and the last began; the 50th, 95th
+and 99th percentile of durations; how many operations."""
 Interrupt: TypeAlias = Callable[[], object]
 """Ends a query that is running."""
 
@@ -22,6 +36,26 @@ class Answer(Protocol):
 
     def tuples(self) -> list[tuple[Any, ...]]:
         """Return every row by position, for answers of many rows."""
+        ...
+
+
+class Activity(Protocol):
+    """What services did, in no order."""
+
+    def services(self) -> Sequence[ActivityRow]:
+        """Return each service."""
+        ...
+
+    def operations(self, service: str | None = None) -> Sequence[ActivityRow]:
+        """Return each operation, of one service or of all."""
+        ...
+
+    def calls(self) -> Sequence[ActivityRow]:
+        """Return each pair of a caller and whom it calls."""
+        ...
+
+    def left_out(self) -> tuple[int, int]:
+        """Return how many spans are of operations that are not told apart, and how many have a parent nobody knows."""
         ...
 
 
@@ -61,6 +95,7 @@ class Source(Protocol):
         on_start: Callable[[Interrupt], object] | None = None,
         trace_ids: Sequence[str] | None = None,
         log_files: Sequence[str] | None = None,
+        among: Among | None = None,
     ) -> Answer:
         """Answer a query in DuckDB's SQL.
 
@@ -71,10 +106,22 @@ class Source(Protocol):
             on_start: Is given what ends the query, while it runs.
             trace_ids: The query has the condition that the trace is one of these, and does not ask for metrics.
             log_files: Only these files of logs are looked at, and nothing else.
+            among: Only files of one signal with items of some time are looked at, and nothing else.
 
         Raises:
             millrace.errors.MillraceError: It is wrong, takes too long or was interrupted.
         """
+        ...
+
+    def activity(
+        self,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        timeout_s: float = 30.0,
+        on_start: Callable[[Interrupt], object] | None = None,
+    ) -> Activity:
+        """Return what services did in spans that begin from `start` on and before `end`; the rest is as with `sql`."""
         ...
 
     def find(
@@ -104,6 +151,14 @@ class Source(Protocol):
     def stats(self) -> dict[str, Any]:
         """Return what the store holds: `files`, `bytes`, the time of the oldest and of the newest, `rows` by signal."""
         ...
+
+
+_KINDS = ("UNSPECIFIED", "INTERNAL", "SERVER", "CLIENT", "PRODUCER", "CONSUMER")
+
+
+def kind_text(kind: int) -> str:
+    """Return the name of a kind of spans, as the view `spans` has it."""
+    return _KINDS[kind] if 0 <= kind < len(_KINDS) else str(kind)
 
 
 def attribute_keys(table: str) -> str:

@@ -8,7 +8,7 @@ from millrace.api.endpoint import Call, Endpoint
 
 __all__ = ["ENDPOINTS", "now_s"]
 
-_SIGNALS = ("traces", "logs", "metrics")
+_SIGNALS = ("traces", "logs", "metrics", "profiles")
 
 
 def now_s() -> float:

@@ -16,7 +16,7 @@ __all__ = ["ENDPOINTS", "id_parameter", "read_trace"]
 _PART_SPANS = 256
 """A trace is cut into parts of so many spans before one of them is translated to JSON to find a span."""
 
-_HEX = re.compile(r"[0-9a-fA-F]{2,64}")
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2}){1,32}")
 _STATUS = {"UNSET": 0, "OK": 1, "ERROR": 2}
 
 
@@ -28,7 +28,7 @@ def id_parameter(name: str, help: str) -> Parameter:  # noqa: A002 - as the para
             raise Fault(f"{name} must be an even number of hexadecimal digits, got {given[:80]!r}")
         return given.lower()
 
-    return Parameter(name, help, {"type": "string", "pattern": _HEX.pattern}, read, required=True, in_path=True)
+    return Parameter(name, help, {"type": "string", "pattern": f"^{_HEX.pattern}$"}, read, required=True, in_path=True)
 
 
 async def read_trace(call: Call, trace_id: str) -> bytes:

@@ -5,7 +5,6 @@ from typing import Any
 
 from millrace.api import shapes
 from millrace.api.endpoint import (
-    CURSOR,
     END,
     LIMIT,
     START,
@@ -15,6 +14,7 @@ from millrace.api.endpoint import (
     attribute,
     choice,
     count,
+    cursor,
     text,
 )
 from millrace.api.filters import search_of
@@ -32,6 +32,8 @@ async def _search(call: Call) -> dict[str, Any]:
     shown = found[:limit]
     more = len(found) > limit
     items = await call.queries.summaries(shown)
+    if order == "slowest":  # they were found by their longest span, and are shown with the duration of the whole
+        items.sort(key=lambda item: -item["duration_ns"])
     return {"items": items, "next": f"{shown[-1].position}.{shown[-1].trace_id}" if more else None}
 
 
@@ -63,7 +65,12 @@ ENDPOINTS = (
         "Traces that have one span which fulfils every condition. Numbers are of the whole trace, or of one that lasts "
         "for hours, of what is within an hour of the spans that were found.",
         _search,
-        (*FILTERS, choice("order", "which come first", _ORDERS, "recent"), LIMIT, CURSOR),
+        (
+            *FILTERS,
+            choice("order", "which come first; the slowest are those with the longest span", _ORDERS, "recent"),
+            LIMIT,
+            cursor(_CURSOR.pattern),
+        ),
         shapes.page(
             {
                 "trace_id": shapes.TEXT,

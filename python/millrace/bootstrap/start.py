@@ -12,6 +12,9 @@ ANNOUNCED = "MILLRACE_RUN_ANNOUNCED"
 """Set once a process of this run has said what it instruments: reloaders and workers would only repeat it."""
 QUIET = "MILLRACE_RUN_QUIET"
 
+_LOGGING = "OTEL_PYTHON_LOGGING_AUTO_INSTRUMENTATION_ENABLED"
+_LOGGING_PACKAGE = "opentelemetry-instrumentation-logging"
+
 _log = logging.getLogger("millrace")
 
 
@@ -37,9 +40,13 @@ def start() -> None:
 
 def _announce(summary: str, outcomes: list[Outcome]) -> None:
     lines = [summary]
+    if "'unknown_service" in summary:
+        lines.append("the service has no name yet: --service-name NAME or OTEL_SERVICE_NAME gives it one")
     done = [outcome.name for outcome in outcomes if outcome.problem is None]
     lines.append(f"instrumented: {', '.join(done) or 'nothing'}")
     lines += [f"not instrumented: {outcome.name} ({outcome.problem})" for outcome in outcomes if outcome.problem]
+    if outcomes and "logging" not in {outcome.name for outcome in outcomes} and not os.environ.get(_LOGGING):
+        lines.append(f"what the program logs is not recorded: pip install {_LOGGING_PACKAGE}, or {_LOGGING}=true")
     if not outcomes:
         lines.append("no instrumentation is installed: pip install opentelemetry-instrumentation-fastapi, for example")
     print("\n".join(f"millrace run: {line}" for line in lines), file=sys.stderr)  # noqa: T201 - what the person is to see

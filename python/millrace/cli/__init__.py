@@ -5,6 +5,7 @@ the exit code). It imports what it needs inside `run`: `--help` answers before t
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -31,7 +32,7 @@ from millrace.cli import (
 )
 from millrace.cli.arguments import Parser
 from millrace.cli.codes import DONE, FAILED, INTERRUPTED, PIPE_CLOSED, UNREACHABLE
-from millrace.cli.terminal import Terminal
+from millrace.cli.terminal import Terminal, clean
 from millrace.errors import ConfigError, MillraceError, UnreachableError
 
 __all__ = ["COMMANDS", "build_parser", "main"]
@@ -85,11 +86,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (MillraceError, OSError, ValueError) as error:
         if isinstance(error, BrokenPipeError):
             return _close_stdout()
-        Terminal(arguments.color).error(str(error))
+        Terminal(arguments.color).error(_sentence(error))
         return UNREACHABLE if isinstance(error, UnreachableError) else FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
     return code
+
+
+def _sentence(error: Exception) -> str:
+    """Say what failed; of a file its name and the system's reason, without the number that only programs know."""
+    if isinstance(error, OSError) and isinstance(error.filename, str | bytes) and error.strerror:
+        return f"{clean(os.fsdecode(error.filename))}: {error.strerror}"
+    return str(error)
 
 
 def _close_stdout() -> int:

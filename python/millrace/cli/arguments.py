@@ -8,9 +8,21 @@ from typing import Any, NoReturn
 
 from millrace.cli.codes import USAGE
 
-__all__ = ["Parser", "add_color", "add_json", "add_set", "count_of", "duration_s", "header", "size_mib"]
+__all__ = [
+    "Parser",
+    "add_color",
+    "add_header",
+    "add_json",
+    "add_set",
+    "count_of",
+    "duration_s",
+    "is_trace_id",
+    "size_mib",
+    "trace_id",
+]
 
 _DURATION = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:ms|us|s|m|h|d)")
+_TRACE_ID = re.compile(r"(?:[0-9a-fA-F]{2}){1,32}")
 _SECONDS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
@@ -90,6 +102,19 @@ def add_json(parser: Parser) -> None:
     parser.add_argument("--json", action="store_true", help="print JSON for programs instead of text for people")
 
 
+def add_header(parser: Parser, *spelled_also: str) -> None:
+    """Add `--header`, under other spellings too."""
+    parser.add_argument(
+        "--header",
+        *spelled_also,
+        action="append",
+        type=_header,
+        default=[],
+        metavar="NAME=VALUE",
+        help="add a header; may be given several times",
+    )
+
+
 def duration_s(text: str) -> float:
     """Read a duration such as `10s` or `1m30s`; a bare number is in seconds."""
     units = _DURATION.findall(text)
@@ -122,7 +147,20 @@ def count_of(text: str) -> int:
     return int(digits) * factor
 
 
-def header(text: str) -> tuple[str, str]:
+def is_trace_id(text: str) -> bool:
+    """Whether a text may be the id of a trace; stores keep those of any length that a receiver takes."""
+    return _TRACE_ID.fullmatch(text) is not None
+
+
+def trace_id(text: str) -> str:
+    """Read the id of a trace."""
+    text = text.strip()
+    if not is_trace_id(text):
+        raise argparse.ArgumentTypeError(f"expected a trace id, which is 32 hexadecimal digits, got {text[:80]!r}")
+    return text.lower()
+
+
+def _header(text: str) -> tuple[str, str]:
     """Read a header, `name=value`; telemetrygen's quotes around the value are taken off."""
     name, equals, value = text.partition("=")
     if not equals or not name.strip():

@@ -2,13 +2,12 @@
 
 import argparse
 import json
-import re
 import sys
 from typing import Any
 
-from millrace.cli.arguments import Parser, add_color, add_json
+from millrace.cli.arguments import Parser, add_color, add_json, is_trace_id
 from millrace.cli.codes import DONE, FAILED
-from millrace.cli.look import add_source, open_api
+from millrace.cli.look import LookError, add_source, open_api
 from millrace.cli.terminal import Terminal, clean, table
 
 HELP = "compare two traces or two runs"
@@ -20,10 +19,9 @@ examples:
   millrace compare RUN_A RUN_B --json | jq '.items[] | select(.state == "slower")'
 
 A run is a range of time: what began in it. Either end may be left out. Exit codes: 0 no operation is slower or gone,
-1 some are, or have more errors.
+1 some are, or have more errors; or one of the two has no spans.
 """
 _COLOURS = {"slower": "\x1b[31m", "gone": "\x1b[33m", "new": "\x1b[36m", "faster": "\x1b[32m"}
-_TRACE_ID = re.compile(r"[0-9a-fA-F]{2,64}")
 
 
 def configure(parser: Parser) -> None:
@@ -42,6 +40,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Compare them."""
     api = open_api(arguments)
     found = api.get("/compare", {**_side("a", arguments.a), **_side("b", arguments.b)})
+    for side, text in (("a", arguments.a), ("b", arguments.b)):
+        if not any(one[side]["count"] for one in found["items"]):
+            raise LookError(f"no span began in {text}: there is nothing to compare")
     worse = [one for one in found["items"] if _is_worse(one)]
     if arguments.json:
         print(json.dumps(found, ensure_ascii=False))
@@ -56,7 +57,7 @@ def _is_worse(item: dict[str, Any]) -> bool:
 
 def _side(side: str, text: str) -> dict[str, Any]:
     """Read a trace id or a range of time."""
-    if _TRACE_ID.fullmatch(text):
+    if is_trace_id(text):
         return {side: text}
     start, dots, end = text.partition("..")
     if not dots or not (start or end):

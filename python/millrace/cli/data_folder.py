@@ -34,10 +34,17 @@ def add_data(parser: Parser) -> None:
 
 
 def folder_of(data: str | None) -> "Path":
-    """Return the folder that is meant."""
+    """Return the folder that is meant, whether it is there or not.
+
+    Raises:
+        ValueError: It is no folder but a file.
+    """
     from pathlib import Path
 
-    return Path(data).expanduser() if data else default_folder()
+    folder = Path(data).expanduser() if data else default_folder()
+    if folder.exists() and not folder.is_dir():
+        raise ValueError(f"{folder} is a file: --data names the folder of a store")
+    return folder
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING
 
-from millrace.cli.arguments import Parser, add_color
+from millrace.cli.arguments import Parser, add_color, trace_id
 from millrace.cli.codes import DONE, FAILED
 from millrace.cli.data_folder import add_data, folder_of
 from millrace.cli.extra import needed
@@ -23,7 +23,7 @@ examples:
   millrace export telemetry.jsonl.zst                 everything, as OTLP/JSON lines
   millrace export traces.otlp --signal traces         protobuf, each request preceded by its length
   millrace export trace.jsonl --trace 0af7651916cd43dd8448eb211c80319c
-  millrace export trace.json --chrome                 spans, for ui.perfetto.dev
+  millrace export trace.json.gz --chrome              spans, for ui.perfetto.dev
 
 The store itself is a folder of Parquet files that other tools can read as they are. `millrace import` reads what this
 writes, except for --chrome.
@@ -33,8 +33,8 @@ writes, except for --chrome.
 def configure(parser: Parser) -> None:
     """Add the arguments."""
     parser.add_argument("file", help="a .jsonl or .otlp file, then .gz or .zst; - is standard output")
-    parser.add_argument("--signal", choices=("traces", "metrics", "logs"), help="only of this signal")
-    parser.add_argument("--trace", metavar="ID", help="only the spans and log records of this trace")
+    parser.add_argument("--signal", choices=("traces", "metrics", "logs", "profiles"), help="only of this signal")
+    parser.add_argument("--trace", type=trace_id, metavar="ID", help="only the spans and log records of this trace")
     parser.add_argument("--chrome", action="store_true", help="write spans in Chrome's trace format instead")
     parser.add_argument("--to", dest="like", metavar="FORMAT", help="format, whatever the name says: jsonl or otlp")
     add_data(parser)
@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _requests(store: "Store", arguments: argparse.Namespace) -> "Iterator[tuple[Signal, bytes]]":
     """Yield what was asked for, signal by signal."""
-    for signal in ("traces", "logs", "metrics"):
+    for signal in ("traces", "logs", "metrics", "profiles"):
         if arguments.signal not in {None, signal}:
             continue
         if arguments.trace is None:
@@ -85,6 +85,7 @@ def _write_requests(store: "Store", arguments: argparse.Namespace, terminal: Ter
 
 
 def _write_chrome(store: "Store", arguments: argparse.Namespace, _: Terminal) -> int:
+    import gzip
     from pathlib import Path
 
     from millrace.cli.chrome import write_chrome
@@ -93,5 +94,11 @@ def _write_chrome(store: "Store", arguments: argparse.Namespace, _: Terminal) ->
     requests = (request for _, request in _requests(store, arguments))
     if arguments.file == "-":
         return write_chrome(requests, sys.stdout)
-    with Path(arguments.file).open("w", encoding="utf-8") as file:
+    path = Path(arguments.file)
+    if path.suffix == ".gz":  # which Perfetto opens as it is
+        with gzip.open(path, "wt", encoding="utf-8") as file:
+            return write_chrome(requests, file)
+    if path.suffix != ".json":
+        raise ValueError(f"expected a name that ends in .json or .json.gz for Chrome's trace format, got {str(path)!r}")
+    with path.open("w", encoding="utf-8") as file:
         return write_chrome(requests, file)

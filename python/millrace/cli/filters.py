@@ -4,7 +4,7 @@ import argparse
 import time
 from typing import Any
 
-from millrace.cli.arguments import Parser, count_of, duration_s
+from millrace.cli.arguments import Parser, count_of, duration_s, trace_id
 
 __all__ = ["SEVERITIES", "add_log_filters", "add_span_filters", "log_parameters", "span_parameters"]
 
@@ -26,7 +26,7 @@ def add_log_filters(parser: Parser) -> None:
     """Add the options that choose log records."""
     parser.add_argument("--service", metavar="NAME", help="of this service")
     parser.add_argument("--severity", choices=tuple(SEVERITIES), help="of this severity or above")
-    parser.add_argument("--trace", metavar="ID", help="of this trace")
+    parser.add_argument("--trace", type=trace_id, metavar="ID", help="of this trace")
     parser.add_argument("--span", metavar="ID", help="of this span")
     _add_shared(parser)
 

@@ -7,7 +7,7 @@ items were lost, doubled or reordered.
 import argparse
 import json
 
-from millrace.cli.arguments import Parser, add_color, add_json, count_of, duration_s, header
+from millrace.cli.arguments import Parser, add_color, add_header, add_json, count_of, duration_s
 from millrace.cli.codes import DONE, FAILED, INTERRUPTED, PARTIAL, UNREACHABLE
 from millrace.cli.terminal import Progress, Terminal
 
@@ -41,15 +41,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--protocol", choices=("http", "grpc"), help="how; unless given, grpc to port 4317")
     parser.add_argument("--otlp-http", action="store_true", help="the same as --protocol http")
     parser.add_argument("--insecure", "--otlp-insecure", action="store_true", help="without TLS: it always is")
-    parser.add_argument(
-        "--header",
-        "--otlp-header",
-        action="append",
-        type=header,
-        default=[],
-        metavar="NAME=VALUE",
-        help="add a header; may be given several times",
-    )
+    add_header(parser, "--otlp-header")
     parser.add_argument("--compression", choices=("none", "gzip", "zstd"), default="none", help="of the bodies")
     parser.add_argument(
         "--rate",

@@ -12,7 +12,7 @@ from millrace.errors import MillraceError, UnreachableError
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Api", "add_source", "open_api", "read_all"]
+__all__ = ["Api", "LookError", "add_source", "open_api", "read_all"]
 
 _TIMEOUT_S = 60.0
 _PAGE = 1_000
@@ -107,7 +107,9 @@ class ServerApi:
             with error:
                 return _answer(error.code, error.read())
         except (URLError, OSError) as error:
-            raise UnreachableError(f"no server answers at {self._url}: {getattr(error, 'reason', error)}") from error
+            reason = getattr(error, "reason", error)
+            why = getattr(reason, "strerror", None) or reason
+            raise UnreachableError(f"no server answers at {self._url}: {why}") from error
 
     def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - any JSON
         """Return an answer."""
@@ -131,8 +133,6 @@ class FolderApi:
         with needed("looking into a store"):
             from millrace.api import application
             from millrace.store import Store
-        if not folder.is_dir():
-            raise LookError(f"there is no store in {folder}: `millrace serve` makes one, --data names another")
         self._application = application(Store(folder), read_only=True)
 
     def get(self, path: str, parameters: Mapping[str, Any] | None = None) -> Any:  # noqa: ANN401 - any JSON

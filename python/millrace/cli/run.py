@@ -6,7 +6,7 @@ get the same. What was instrumented, and what was found but could not be, is sai
 
 import argparse
 
-from millrace.cli.arguments import Parser, add_color, header
+from millrace.cli.arguments import Parser, add_color, add_header
 from millrace.cli.codes import USAGE
 from millrace.cli.terminal import Terminal
 
@@ -37,7 +37,7 @@ def configure(parser: Parser) -> None:
     parser.add_argument("--endpoint", metavar="URL", help="where telemetry goes (default http://localhost:4318)")
     parser.add_argument("--protocol", choices=("http/protobuf", "http/json", "grpc"), help="how it travels")
     parser.add_argument("--compression", choices=("none", "gzip", "zstd"), help="how it is compressed")
-    parser.add_argument("--header", type=header, action="append", default=[], metavar="NAME=VALUE", help="repeatable")
+    add_header(parser)
     parser.add_argument("--quiet", "-q", action="store_true", help="do not say what is instrumented")
     add_color(parser)
     parser.add_argument("command_line", nargs=argparse.REMAINDER, metavar="-- COMMAND ...", help="what to run")

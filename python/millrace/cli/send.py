@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from millrace.cli.arguments import Parser, add_color, add_json, duration_s, header
+from millrace.cli.arguments import Parser, add_color, add_header, add_json, duration_s
 from millrace.cli.codes import DONE, FAILED, PARTIAL, UNREACHABLE
 from millrace.cli.terminal import Progress, Terminal, clean, table
 
@@ -43,15 +43,7 @@ def configure(parser: Parser) -> None:
         choices=("http/protobuf", "http/json", "grpc"),
         help="how to send; unless given, grpc to port 4317 and http/protobuf to all others",
     )
-    parser.add_argument(
-        "--header",
-        "--otlp-header",
-        action="append",
-        type=header,
-        default=[],
-        metavar="NAME=VALUE",
-        help="add a header; may be given several times",
-    )
+    add_header(parser, "--otlp-header")
     parser.add_argument("--compression", choices=("none", "gzip", "zstd"), default="gzip", help="of the bodies")
     parser.add_argument("--insecure", "--otlp-insecure", action="store_true", help="grpc to host:port without TLS")
     parser.add_argument("--ca-file", metavar="FILE", help="PEM file of authorities, instead of the machine's own")

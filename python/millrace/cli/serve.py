@@ -103,7 +103,7 @@ def run_gateway(
     gateway = Gateway(configuration).start()
     with beside(gateway) if beside else nullcontext():
         if not arguments.quiet:
-            _introduce(gateway, configuration, terminal)
+            _introduce(gateway, configuration, terminal, routes=beside is None)
         number = signal.sigwait(signals)
         if not arguments.quiet:
             terminal.say(f"{signal.Signals(number).name}: stopping; once more to stop at once")
@@ -117,10 +117,12 @@ def run_gateway(
     return DONE
 
 
-def _introduce(gateway: "Gateway", configuration: "Configuration", terminal: Terminal) -> None:
+def _introduce(gateway: "Gateway", configuration: "Configuration", terminal: Terminal, *, routes: bool) -> None:
     """Say where it listens and what goes where, one line each."""
     for name, address in gateway.addresses.items():
         terminal.say(f"{name} listens on {address}")
+    if not routes:  # nobody has written any, and there is one place only
+        return
     resolved = configuration.resolved
     for pipeline in resolved["pipelines"]:
         steps = [", ".join(pipeline["receivers"]), *pipeline["processors"]]

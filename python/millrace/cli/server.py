@@ -4,7 +4,7 @@ import argparse
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,16 +12,20 @@ from millrace.cli.codes import DONE, FAILED, INTERRUPTED
 from millrace.cli.data_folder import folder_of, read_server, serving_here, write_server
 from millrace.cli.extra import needed
 from millrace.cli.terminal import Terminal
-from millrace.errors import UnreachableError
+from millrace.errors import ConfigError, GatewayError, MillraceError, UnreachableError
 
 if TYPE_CHECKING:
+    from threading import Event
+
     from millrace.gateway import Gateway
+    from millrace.store import Store
 
 __all__ = ["configuration_of", "serve"]
 
-_SIGNALS = ("traces", "metrics", "logs")
+_SIGNALS = ("traces", "metrics", "logs", "profiles")
 _QUERY_MEMORY = "256MiB"
 """What all queries together may use; the gateway has a budget of its own."""
+_COUNT_EVERY_S = 5
 _PAGE_STOP_S = 2
 """How long the page's open connections may take to end."""
 
@@ -64,8 +68,26 @@ def serve(arguments: argparse.Namespace) -> int:
         if arguments.max_size is not None:
             keeping["max_size_mib"] = arguments.max_size
         wanted = configuration_of(folder, arguments.grpc, arguments.http, **keeping)
-        configuration = load(wanted, overrides=arguments.overrides)
-        return run_gateway(configuration, arguments, terminal, page)
+        try:
+            configuration = load(wanted, overrides=arguments.overrides)
+            return run_gateway(configuration, arguments, terminal, page)
+        except (ConfigError, GatewayError) as error:
+            raise MillraceError(_by_options(str(error))) from error
+
+
+_OPTIONS = {
+    "receivers.otlp.protocols.grpc.endpoint": "--grpc",
+    "receivers.otlp.protocols.http.endpoint": "--http",
+    "exporters.store.path": "--data",
+}
+"""What was said on the command line, by the setting of the configuration that it became."""
+
+
+def _by_options(sentence: str) -> str:
+    """Return a sentence about the configuration for somebody who has none, and has given options."""
+    for setting, option in _OPTIONS.items():
+        sentence = sentence.replace(f"{setting}:", f"{option}:")
+    return sentence
 
 
 def configuration_of(folder: Path, grpc: str, http: str, **keeping: object) -> dict[str, Any]:
@@ -115,7 +137,8 @@ def _listen(address: str) -> Listening:
         listener = socket.create_server((host, int(port)), family=family, backlog=128)
     except (OSError, OverflowError) as error:
         number = getattr(error, "errno", None)
-        why = os.strerror(number) if number and number > 0 else error
+        why = os.strerror(number) if number and number > 0 else getattr(error, "strerror", None) or error
+        why = str(why).partition(" (while")[0]  # Python adds the address, which is said already
         raise UnreachableError(f"cannot listen on {address}: {why}; --ui gives the page another address") from error
     number = listener.getsockname()[1]
     named = f"[{host}]" if ":" in host else host
@@ -125,6 +148,13 @@ def _listen(address: str) -> Listening:
 
 def _address(url: str, token: str | None) -> str:
     return f"{url}/?token={token}" if token else url
+
+
+def _count(store: "Store", is_over: "Event") -> None:
+    """Count what services do, file by file as they come, so that the page need not wait for it."""
+    while not is_over.wait(_COUNT_EVERY_S):
+        with suppress(MillraceError):  # who asks for it will hear of it
+            store.keep_activity(is_over.is_set)
 
 
 @contextmanager
@@ -147,9 +177,10 @@ def _page(  # noqa: PLR0913, PLR0917 - what the page is made of
 
     addresses = {name: str(gateway.addresses[f"otlp/{name}"]) for name in ("grpc", "http")}
     addresses["ui"] = listening.url.removeprefix("http://")
-    app = application(
-        Store(folder, memory_limit=_QUERY_MEMORY), addresses=addresses, hosts=arguments.allow_host, token=token
-    )
+    store = Store(folder, memory_limit=_QUERY_MEMORY)
+    is_over = threading.Event()
+    counting = threading.Thread(target=_count, args=(store, is_over), name="millrace-count", daemon=True)
+    app = application(store, addresses=addresses, hosts=arguments.allow_host, token=token)
 
     # h11 and asyncio are pure Python and always there; nothing here is fast enough to need more.
     class Server(uvicorn.Server):
@@ -171,10 +202,12 @@ def _page(  # noqa: PLR0913, PLR0917 - what the page is made of
     )
     thread = threading.Thread(target=server.run, args=([listening.socket],), name="millrace-page", daemon=True)
     thread.start()
+    counting.start()
     card = {"pid": os.getpid(), "version": __version__, "ui": listening.url, "token": token}
     write_server(folder, card | {name: addresses[name] for name in ("grpc", "http")})
     if not arguments.quiet:
         terminal.say(f"page at {terminal.bold(_address(listening.url, token))}")
+        terminal.say(f"what arrives is kept in {folder}; Ctrl-C stops")
     if arguments.open:
         import webbrowser
 
@@ -183,4 +216,5 @@ def _page(  # noqa: PLR0913, PLR0917 - what the page is made of
         yield
     finally:
         server.should_exit = True
+        is_over.set()
         thread.join(_PAGE_STOP_S + 1)

@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 
-from millrace.cli.arguments import Parser, add_color, add_json, count_of
+from millrace.cli.arguments import Parser, add_color, add_json, count_of, trace_id
 from millrace.cli.codes import DONE, FAILED
 from millrace.cli.filters import add_span_filters, span_parameters
 from millrace.cli.look import add_source, open_api, read_all
@@ -29,7 +29,7 @@ def configure(parser: Parser) -> None:
     parser.epilog = _EPILOG
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", dest="verb", required=True)
     get = verbs.add_parser("get", help="show one trace", epilog=_EPILOG)
-    get.add_argument("trace_id", metavar="ID", help="the trace's id")
+    get.add_argument("trace_id", type=trace_id, metavar="ID", help="the trace's id")
     get.add_argument("--spans", type=count_of, default=500, metavar="N", help="show at most so many spans (500)")
     add_source(get)
     add_json(get)
@@ -48,12 +48,11 @@ def configure(parser: Parser) -> None:
 
 def _get(arguments: argparse.Namespace) -> int:
     import shutil
-    from urllib.parse import quote
 
     from millrace.cli.waterfall import waterfall
 
     api = open_api(arguments)
-    path = f"/traces/{quote(arguments.trace_id.strip(), safe='')}"
+    path = f"/traces/{arguments.trace_id}"
     if arguments.json:
         print(json.dumps(api.get(f"{path}/otlp"), ensure_ascii=False))
         return DONE

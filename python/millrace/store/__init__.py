@@ -19,21 +19,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
+from typing import Any, Literal, NamedTuple, Self, TypeVar
 
-from millrace._native import TraceIndex, check_store_file
+from millrace._native import Activity, TraceIndex, check_store_file
 from millrace.errors import StoreError
-from millrace.search import Found, Search
+from millrace.search import Among, Found, Search
+from millrace.store.activity import Asked, Counting
 from millrace.store.arrivals import LogArrivals, TraceArrivals
 from millrace.store.catalogue import SIGNALS, File, Signal, check_format, foreign, look, overlapping, removed
+from millrace.store.duck import connect, fetched, over, sentence
 from millrace.store.finding import AROUND_NS, Finder
 from millrace.store.reading import in_sequence
+from millrace.store.resources import ResourceIndex
 from millrace.store.result import Result
 from millrace.store.search import Sql, summaries
 from millrace.store.views import VIEWS, source
-
-if TYPE_CHECKING:
-    import duckdb
 
 __all__ = ["File", "Found", "Result", "Search", "Store"]
 
@@ -42,8 +42,6 @@ _OnStart = Callable[[Callable[[], object]], object]
 
 _FRESH_S = 0.5
 """A look at the directory is not older than this when a query begins."""
-_ROWS_MAX = 1_000_000
-"""Rows of an answer: more would be a way to fill the memory of the process."""
 _MEMORY = "512MiB"
 _ATTEMPTS = 4
 """A query is begun anew when a file goes while it is being read: merged, or removed by retention."""
@@ -52,7 +50,6 @@ _DAMAGE_S = 10.0
 _TIMEOUT_S = 30.0
 _OTHER_LAYOUT = "another version of millrace or another program has written it"
 _LACKING = re.compile(r'[Cc]olumn "([^"]+)" not found')
-_WITH = re.compile(r"\s*WITH\s+(RECURSIVE\s+)?", re.IGNORECASE)
 
 
 class _Patience(NamedTuple):
@@ -85,7 +82,7 @@ class Store:
     ) -> None:
         self.path = Path(path).absolute()
         check_format(self.path)
-        self._connection = _connect(self.path, memory_limit, threads)
+        self._connection = connect(self.path, memory_limit, threads)
         self._lock = threading.RLock()
         self._files: dict[Signal, list[File]] = {signal: [] for signal in SIGNALS}
         self._skipped: dict[str, str] = {}
@@ -94,6 +91,8 @@ class Store:
         self._is_declared = False
         self._trace_index = TraceIndex()
         self._log_index = TraceIndex()
+        self._counting = Counting(self.path)
+        self._resources = ResourceIndex()
         self.refresh()
 
     def __enter__(self) -> Self:
@@ -129,7 +128,7 @@ class Store:
                     self._declare()
                 except duckdb.Error as error:  # a file that went since the look, or one that is damaged
                     if attempt == _ATTEMPTS - 1:
-                        raise StoreError(_sentence(error)) from error
+                        raise StoreError(sentence(error)) from error
                     if attempt > 0:
                         self._find_damaged()
                 else:
@@ -141,10 +140,7 @@ class Store:
         if path in self._checked:
             return path not in self._skipped
         try:
-            with Path(path).open("rb") as file:
-                head = file.read(4)
-                file.seek(-4, os.SEEK_END)
-                tail = file.read(4)
+            head, tail = _ends(path)
         except FileNotFoundError:
             return False  # gone since the look
         except OSError as error:
@@ -160,6 +156,7 @@ class Store:
         present = {file.path for signal in SIGNALS for file in self._files[signal]}
         self._checked &= present | self._skipped.keys()
         self._trace_index.keep(self._paths("traces"))
+        self._resources.keep(self._paths("traces"))
         self._log_index.keep(self._paths("logs"))
         sources = {signal: source(signal, self._paths(signal)) for signal in SIGNALS}
         cursor = self._connection.cursor()
@@ -183,8 +180,9 @@ class Store:
         on_start: _OnStart | None = None,
         trace_ids: Sequence[str] | None = None,
         log_files: Sequence[str] | None = None,
+        among: Among | None = None,
     ) -> Result:
-        """Answer a query over the views `spans`, `span_events`, `span_links`, `logs`, `metric_points`, `resources`.
+        """Answer a query over the views that docs/store.md describes: `spans`, `logs`, `metric_points` and others.
 
         Args:
             query: One SELECT, in DuckDB's SQL; `?` or `$name` stand for parameters.
@@ -194,10 +192,11 @@ class Store:
             trace_ids: Only files that may hold one of these traces are looked at, and no metrics: for queries that have
                 the same condition.
             log_files: Only these files of logs are looked at, and nothing else.
+            among: Only files of one signal with items of some time are looked at, and nothing else.
 
         Raises:
             millrace.errors.StoreError: It is not SQL, is not a SELECT, takes too long, needs more memory than allowed
-                or answers with more than a million rows.
+                or answers with more than a million rows, or more than 512 MiB.
         """
         self._check_statement(query)
         patience = _Patience.of(timeout_s)
@@ -205,12 +204,25 @@ class Store:
         def work() -> Result:
             asked = query
             if trace_ids is not None:
-                asked = _over({signal: self._holding(signal, trace_ids) for signal in ("traces", "logs")}, query)
+                asked = over({signal: self._holding(signal, trace_ids) for signal in ("traces", "logs")}, query)
             elif log_files is not None:
-                asked = _over({"logs": log_files}, query)
+                asked = over({"logs": log_files}, query)
+            elif among is not None:
+                asked = over({among.signal: self._youngest(among)}, query)
             return self._run(asked, parameters, patience, on_start)
 
         return self._retrying(work)
+
+    def _youngest(self, among: Among) -> list[str]:
+        """Return the files that are asked for, until they have enough rows."""
+        files = sorted(overlapping(self._files[among.signal], among.start, among.end), key=lambda file: -file.last)
+        found, rows = [], 0
+        for file in files:
+            if among.rows is not None and rows >= among.rows:
+                break
+            found.append(file.path)
+            rows += file.rows
+        return found
 
     def _holding(
         self, signal: Literal["traces", "logs"], trace_ids: Sequence[str], files: Sequence[File] | None = None
@@ -226,7 +238,7 @@ class Store:
         try:
             statements = self._connection.extract_statements(query)
         except duckdb.Error as error:
-            raise StoreError(_sentence(error)) from error
+            raise StoreError(sentence(error)) from error
         if len(statements) != 1:
             raise StoreError(f"expected one statement, got {len(statements)}")
         kind = statements[0].type
@@ -259,7 +271,7 @@ class Store:
             if is_interrupted:  # a search asks several times, and only the one that runs can be ended
                 raise StoreError("the query was interrupted")
             cursor.execute(query, parameters)
-            rows = cursor.fetchmany(_ROWS_MAX + 1)
+            rows = fetched(cursor)
             described = cursor.description or []
         except duckdb.InterruptException as error:
             if is_interrupted:
@@ -267,12 +279,11 @@ class Store:
             message = f"the query took longer than {patience.timeout_s:g} s, which is all it may take"
             raise StoreError(message) from error
         except duckdb.OutOfMemoryException as error:
-            raise StoreError(f"the query needs more memory than it may use: {_sentence(error)}") from error
+            why = sentence(error).split("\n")[0]  # what follows is advice that nobody can take here
+            raise StoreError(f"the query needs more memory than it may use; narrow it with WHERE. {why}") from error
         finally:
             timer.cancel()
             cursor.close()
-        if len(rows) > _ROWS_MAX:
-            raise StoreError(f"the answer has more than {_ROWS_MAX:,} rows: add LIMIT, or aggregate")
         return Result([name for name, *_ in described], [str(kind) for _, kind, *_ in described], rows)
 
     def _retrying(self, work: Callable[[], _T]) -> _T:
@@ -291,12 +302,12 @@ class Store:
             try:
                 return work()
             except of_queries as error:
-                raise StoreError(_sentence(error)) from error
+                raise StoreError(sentence(error)) from error
             except duckdb.Error as error:
                 found = attempt > 0 and self._find_damaged()
                 self.refresh()
                 if attempt == _ATTEMPTS - 1 or (attempt > 0 and not found):
-                    raise StoreError(_sentence(error)) from error
+                    raise StoreError(sentence(error)) from error
         raise AssertionError("the last attempt returns or raises")
 
     def _find_damaged(self) -> bool:
@@ -332,7 +343,7 @@ class Store:
                     cursor.execute(f"SELECT * FROM ({query.format(**sources)}) LIMIT 0")
         except duckdb.Error as error:
             lacking = _LACKING.search(str(error))
-            what = f"it lacks the column {lacking[1]}" if lacking else _sentence(error).split("\n")[0]
+            what = f"it lacks the column {lacking[1]}" if lacking else sentence(error).split("\n")[0]
             raise StoreError(f"{what}: {_OTHER_LAYOUT}") from error
         finally:
             cursor.close()
@@ -394,7 +405,9 @@ class Store:
         def holding(files: Sequence[File], trace_ids: Sequence[str]) -> list[str]:
             return self._holding("traces", trace_ids, files)
 
-        return self._retrying(lambda: Finder(search or Search(), self._files["traces"], run, holding).find())
+        return self._retrying(
+            lambda: Finder(search or Search(), self._files["traces"], run, holding, self._resources).find()
+        )
 
     def summaries(
         self, found: Sequence[Found], *, timeout_s: float = _TIMEOUT_S, on_start: _OnStart | None = None
@@ -426,6 +439,37 @@ class Store:
             millrace.errors.StoreError: It takes too long, or needs more memory than allowed.
         """
         return self.summaries(self.find(search, timeout_s=timeout_s), timeout_s=timeout_s)
+
+    def activity(
+        self,
+        start: int | None = None,
+        end: int | None = None,
+        *,
+        timeout_s: float = _TIMEOUT_S,
+        on_start: _OnStart | None = None,
+    ) -> Activity:
+        """Return what services did in spans that begin from `start` on and before `end`.
+
+        It has rows for `services`, `operations` and `calls` between services: docs/api.md says what is exact in them.
+
+        Raises:
+            millrace.errors.StoreError: It takes too long.
+        """
+        self._refresh_if_old()
+
+        def skip(path: str, reason: str) -> None:
+            self._skipped[path] = reason
+
+        def listing() -> list[File]:
+            return self._files["traces"]
+
+        asked = Asked(listing, self.refresh, skip, timeout_s, on_start)
+        return self._counting.answer(asked, start, end)
+
+    def keep_activity(self, is_over: Callable[[], bool]) -> None:
+        """Count beforehand what `activity` will ask for, and keep it in the store: for whoever serves the store."""
+        self._refresh_if_old()
+        self._counting.keep(self._files["traces"], is_over)
 
     def trace_arrivals(self) -> TraceArrivals:
         """Return what tells of the traces that come from now on."""
@@ -481,34 +525,6 @@ class Store:
         }
 
 
-def _over(paths: Mapping[Signal, Sequence[str]], query: str) -> str:
-    """Return a query that sees only these files."""
-    sources = {signal: source(signal, paths.get(signal, ())) for signal in SIGNALS}
-    views = ", ".join(f"{name} AS NOT MATERIALIZED ({made.format(**sources)})" for name, (_, made) in VIEWS.items())
-    if begin := _WITH.match(query):  # its own come after ours, which they ask
-        return f"WITH {begin[1] or ''}{views}, {query[begin.end() :]}"
-    return f"WITH {views} {query}"
-
-
-def _connect(path: Path, memory_limit: str, threads: int | None) -> "duckdb.DuckDBPyConnection":
-    try:
-        import duckdb  # noqa: PLC0415 - optional, and heavy
-    except ImportError as error:
-        raise StoreError("the store needs DuckDB: pip install 'millrace[store]'") from error
-    connection = duckdb.connect()
-    connection.execute(f"SET memory_limit = '{memory_limit}'")
-    if threads is not None:
-        connection.execute(f"SET threads = {threads:d}")
-    # No query reads or writes anything but the files of this store.
-    connection.execute("SET autoinstall_known_extensions = false")
-    connection.execute("SET autoload_known_extensions = false")
-    connection.execute("SET temp_directory = ''")
-    connection.execute("SET allowed_directories = [$path]", {"path": f"{path}/"})
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
-    return connection
-
-
 def _summary(row: tuple[Any, ...]) -> dict[str, Any]:
     trace_id, service, name, start, finish, spans, errors, services = row
     return {
@@ -525,11 +541,15 @@ def _summary(row: tuple[Any, ...]) -> dict[str, Any]:
 
 def _size(path: str) -> int:
     try:
-        return Path(path).stat().st_size
+        return os.stat(path).st_size  # noqa: PTH116 - thousands of them
     except FileNotFoundError:
         return 0
 
 
-def _sentence(error: Exception) -> str:
-    """The part of DuckDB's message that is for people; after it come traces of its own stack."""
-    return str(error).split("\n\nStack Trace", 1)[0].strip()
+def _ends(path: str) -> tuple[bytes, bytes]:
+    """Return the first and the last four bytes of a file."""
+    file = os.open(path, os.O_RDONLY)
+    try:
+        return os.pread(file, 4, 0), os.pread(file, 4, max(0, os.fstat(file).st_size - 4))
+    finally:
+        os.close(file)

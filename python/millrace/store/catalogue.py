@@ -7,6 +7,7 @@ mean). A look is one listing of each directory; nothing is opened.
 import json
 import os
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeAlias
 
@@ -25,8 +26,8 @@ __all__ = [
     "removed",
 ]
 
-Signal: TypeAlias = Literal["traces", "logs", "metrics"]
-SIGNALS: tuple[Signal, ...] = ("traces", "logs", "metrics")
+Signal: TypeAlias = Literal["traces", "logs", "metrics", "profiles"]
+SIGNALS: tuple[Signal, ...] = ("traces", "logs", "metrics", "profiles")
 
 FORMAT = "millrace store 1"
 
@@ -36,6 +37,8 @@ WHOLE_ROWS = 131_072
 _SUFFIX = ".parquet"
 _UNFINISHED = ".unfinished-"
 _NUMBERS = 5
+_NAMES = 65_536
+"""So many names are remembered with what they say: a look sees mostly those of the look before."""
 
 
 class File(NamedTuple):
@@ -58,8 +61,8 @@ def check_format(path: Path) -> None:
     try:
         text = name.read_text(encoding="utf-8").strip()
     except FileNotFoundError:
-        message = f"{path} is not a store: it has no file FORMAT"
-        raise StoreError(f"{message}; a gateway with the exporter `store` and this path makes one") from None
+        found = f"{path} is not a store: it has no file FORMAT" if path.is_dir() else f"there is no store in {path}"
+        raise StoreError(f"{found}; `millrace serve --data {path}` makes one") from None
     except (OSError, UnicodeDecodeError) as error:
         raise StoreError(f"{name} cannot be read: {error}") from error
     if text != FORMAT:
@@ -69,7 +72,7 @@ def check_format(path: Path) -> None:
 
 def look(path: Path, signal: Signal) -> list[File]:
     """Return the files of a signal that count, in their sequence."""
-    folder = path / signal
+    folder = f"{path}/{signal}"
     try:
         names = os.listdir(folder)  # noqa: PTH208 - a thousand names, twice a second
     except FileNotFoundError:
@@ -94,12 +97,13 @@ def foreign(path: Path) -> dict[str, str]:
         found |= {
             f"{folder}/{name}": reason
             for name in sorted(names)
-            if name.endswith(_SUFFIX) and not name.startswith(_UNFINISHED) and _parse(folder, name) is None
+            if name.endswith(_SUFFIX) and not name.startswith(_UNFINISHED) and _parse(str(folder), name) is None
         }
     return found
 
 
-def _parse(folder: Path, name: str) -> File | None:
+@lru_cache(_NAMES)
+def _parse(folder: str, name: str) -> File | None:
     stem = name.removesuffix(_SUFFIX)
     numbers = stem.split("-")
     if stem == name or len(numbers) != _NUMBERS or not all(number.isascii() and number.isdigit() for number in numbers):

@@ -6,7 +6,8 @@ from millrace.store.catalogue import Signal
 
 __all__ = ["COLUMNS", "VIEWS", "literal", "source"]
 
-_TIME = "make_timestamp_ns(CAST(least({0}, 9223372036854775807) AS BIGINT))"
+_TIME = "make_timestamp_ns(CAST(least({0}, 9223372036854775806) AS BIGINT))"
+"""The greatest that there is, in 2262, for all times beyond: one more would mean infinity, which cannot be read."""
 
 _SHARED = {
     "resource_id": "VARCHAR",
@@ -103,6 +104,13 @@ COLUMNS: Mapping[Signal, Mapping[str, str]] = {
         "exemplars": f"STRUCT({_EXEMPLAR})[]",
         "otlp": "BLOB",
     },
+    "profiles": {
+        "time_unix_nano": "UBIGINT",
+        "last_time_unix_nano": "UBIGINT",
+        "profiles": "STRUCT(profile_id VARCHAR, service_name VARCHAR, time_unix_nano UBIGINT, duration_ns UBIGINT)[]",
+        "payload_bytes": "UBIGINT",
+        "payload": "BLOB",
+    },
 }
 """The columns of the files, with their types in DuckDB."""
 
@@ -164,6 +172,13 @@ VIEWS: Mapping[str, tuple[tuple[Signal, ...], str]] = {
         positive_bucket_counts, negative_offset, negative_bucket_counts, quantile_values, is_monotonic,
         {_TEMPORALITY} AS temporality, exemplars, attributes, series, metric_id, service_name, scope_name, resource_id,
         coalesce(flags, 0) AS flags FROM {{metrics}}""",
+    ),
+    "profiles": (
+        ("profiles",),
+        f"""SELECT profile.profile_id AS profile_id, profile.service_name AS service_name,
+        profile.time_unix_nano AS time_unix_nano, {_TIME.format("profile.time_unix_nano")} AS time,
+        profile.duration_ns AS duration_ns, payload_bytes, payload
+        FROM (SELECT unnest(profiles) AS profile, payload_bytes, payload FROM {{profiles}})""",
     ),
     "resources": (
         ("traces", "logs", "metrics"),

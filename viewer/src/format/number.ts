@@ -81,6 +81,11 @@ export function measured(value: number, unit: string): string {
     case "%":
       return `${short(value)}%`;
     default:
-      return `${short(value)} ${unit.replace(/\{([^}]*)\}/g, "$1")}`;
+      return `${short(value)} ${unitText(unit)}`;
   }
+}
+
+/** A unit as people write it: what UCUM has in braces is only said; nothing where there is none. */
+export function unitText(unit: string): string {
+  return unit === "1" ? "" : unit.replace(/\{([^}]*)\}/g, "$1");
 }

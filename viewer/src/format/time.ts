@@ -21,6 +21,14 @@ export function duration(ns: number): string {
   return `${ns < 10 && ns % 1 ? ns.toPrecision(2) : Math.round(ns)} ns`;
 }
 
+/** Marks of an axis of time that stand `step` apart: one unit for all, and as many digits as tell them from each other. */
+export function durationMarks(marks: number[], step: number): string[] {
+  const largest = Math.max(...marks, 0);
+  const [size, unit] = STEPS.find(([each]) => largest >= each) ?? [1, "ns"];
+  const digits = Math.min(12, Math.max(0, Math.ceil(Math.log10(size / step) - 1e-9)));
+  return marks.map((ns) => (ns === 0 ? "0" : `${(ns / size).toFixed(digits)} ${unit}`));
+}
+
 /** `150ms`, `1.5s`, `20us`, `2m`: what people type. Undefined when it is none of these. */
 export function parsedDuration(text: string): number | undefined {
   const match = /^\s*([\d.]+)\s*(ns|us|µs|ms|s|min|m|h)?\s*$/i.exec(text);

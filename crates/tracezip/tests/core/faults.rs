@@ -1,5 +1,5 @@
 //! Whatever happens to frames on their way, nothing wrong is delivered.
-use millrace_tracezip::{Compressor, Decompressor, Error, Limits};
+use millrace_tracezip::{Compressor, Decompressor, Error, Header, Limits, Mode};
 use millrace_wire::Signal;
 
 use crate::requests::shop;
@@ -57,16 +57,56 @@ fn frames_that_change_places_are_noticed() {
     }
 }
 
+/// A short session with frames of every mode: by shapes, in the stream, and plain.
+fn session_of_every_mode() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let mut sender = Compressor::new(Limits::default(), 5);
+    let requests = [
+        (Signal::Traces, shop(1, 4)),
+        (Signal::Metrics, shop(2, 1)),
+        (Signal::Traces, shop(3, 3)),
+        (Signal::Metrics, shop(4, 2)),
+        (Signal::Traces, shop(5, 2)),
+    ];
+    let frames = requests
+        .iter()
+        .map(|(signal, request)| sender.compress(*signal, request).unwrap())
+        .chain([plain(&requests[0].1)])
+        .collect();
+    let requests = requests.into_iter().map(|(_, request)| request);
+    let first = requests.clone().next();
+    (requests.chain(first).collect(), frames)
+}
+
+fn plain(request: &[u8]) -> Vec<u8> {
+    let small = Limits {
+        request_bytes: 1,
+        ..Limits::default()
+    };
+    Compressor::new(small, 1)
+        .compress(Signal::Traces, request)
+        .unwrap()
+}
+
 #[test]
-fn a_frame_that_is_cut_off_anywhere_gives_nothing() {
-    let (_, frames) = session();
-    for index in [0, 1, frames.len() - 1] {
-        let frame = &frames[index];
+fn every_mode_is_among_the_frames_that_are_damaged_below() {
+    let (_, frames) = session_of_every_mode();
+    let modes: Vec<Mode> = frames
+        .iter()
+        .map(|frame| Header::read(frame).unwrap().0.mode)
+        .collect();
+    let (shapes, stream) = (Mode::Shapes, Mode::Stream);
+    assert_eq!(modes, [shapes, stream, shapes, stream, shapes, Mode::Plain]);
+}
+
+#[test]
+fn every_frame_that_is_cut_off_anywhere_gives_nothing() {
+    let (_, frames) = session_of_every_mode();
+    for (index, frame) in frames.iter().enumerate() {
         for length in 0..frame.len() {
             let mut receiver = receiver_after(&frames[..index]);
             assert!(
                 receiver.decompress(&frame[..length]).is_err(),
-                "{length} of {}",
+                "{length} of {} bytes of frame {index}",
                 frame.len()
             );
         }
@@ -75,9 +115,9 @@ fn a_frame_that_is_cut_off_anywhere_gives_nothing() {
 
 /// A few bits say nothing (how large a window zstd may use), so that a frame may still give what was sent.
 #[test]
-fn a_frame_with_any_bit_turned_gives_nothing_wrong_and_breaks_the_session_for_good() {
-    let (requests, frames) = session();
-    for index in [0, frames.len() - 2] {
+fn every_frame_with_any_bit_turned_gives_nothing_wrong_and_breaks_the_session_or_changes_nothing() {
+    let (requests, frames) = session_of_every_mode();
+    for index in 0..frames.len() {
         for bit in 0..frames[index].len() * 8 {
             let mut receiver = receiver_after(&frames[..index]);
             let mut frame = frames[index].clone();
@@ -85,7 +125,12 @@ fn a_frame_with_any_bit_turned_gives_nothing_wrong_and_breaks_the_session_for_go
             match receiver.decompress(&frame) {
                 Ok(request) => assert!(request == requests[index], "bit {bit} of frame {index}"),
                 Err(_) if receiver.is_broken() => {
-                    assert_eq!(receiver.decompress(&frames[index]), Err(Error::Broken));
+                    let next = &frames[(index + 1).min(4)];
+                    assert_eq!(
+                        receiver.decompress(&frames[index.min(4)]),
+                        Err(Error::Broken)
+                    );
+                    assert_eq!(receiver.decompress(next), Err(Error::Broken));
                 }
                 Err(_) => {
                     assert!(receiver.decompress(&frames[index]).as_ref() == Ok(&requests[index]));

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from millrace.api.endpoint import Call, Fault
-from millrace.api.filters import Conditions
 from millrace.api.queries import Queries
+from millrace.api.source import kind_text
 from millrace.search import Search
 
 __all__ = ["LIMIT_DEFAULT", "LIMIT_MAX", "operations", "read_traces", "search_by", "services", "tags_of"]
@@ -56,22 +56,15 @@ def tags_of(texts: Iterable[str], name: str) -> dict[str, str]:
 
 async def services(queries: Queries) -> list[str]:
     """Return the names of all services."""
-    rows = await queries.tuples(f"SELECT DISTINCT service_name FROM spans ORDER BY ALL LIMIT {NAMES_MAX}")
-    return [name for (name,) in rows]
+    activity = await queries.activity(None, None)
+    return sorted(row[0] for row in activity.services())[:NAMES_MAX]
 
 
 async def operations(queries: Queries, service: str | None, kind: str | None) -> list[tuple[str, str]]:
     """Return names and kinds of spans."""
-    chosen = Conditions()
-    if service:
-        chosen.add("service_name = ?", service)
-    if kind:
-        chosen.add("kind = ?", kind.upper())
-    rows = await queries.tuples(
-        f"SELECT DISTINCT name, lower(kind) FROM spans {chosen.where} ORDER BY ALL LIMIT {NAMES_MAX}",
-        chosen.parameters,
-    )
-    return [(name, span_kind) for name, span_kind in rows]
+    activity = await queries.activity(None, None)
+    found = {(row[1] or "", kind_text(row[2]).lower()) for row in activity.operations(service or None)}
+    return sorted(one for one in found if not kind or one[1] == kind.lower())[:NAMES_MAX]
 
 
 async def read_traces(call: Call, trace_ids: Iterable[str]) -> tuple[list[bytes], int]:

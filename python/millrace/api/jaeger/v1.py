@@ -72,21 +72,10 @@ async def trace(call: Call) -> dict[str, Any]:
 async def _dependencies(call: Call) -> dict[str, Any]:
     end = NANOSECONDS_MAX if call["endTs"] is None else call["endTs"] * 1_000_000
     start = 0 if call["lookback"] is None else max(0, end - call["lookback"] * 1_000_000)
-    rows = await call.queries.rows(
-        f"""
-        WITH chosen AS (
-            SELECT trace_id, span_id, parent_span_id, service_name FROM spans
-            WHERE start_time_unix_nano BETWEEN ?::UBIGINT AND ?::UBIGINT
-        )
-        SELECT caller.service_name AS parent, called.service_name AS child, count(*) AS "callCount"
-        FROM chosen called JOIN chosen caller
-            ON called.trace_id = caller.trace_id AND called.parent_span_id = caller.span_id
-        WHERE called.parent_span_id <> '' AND called.service_name <> caller.service_name
-        GROUP BY ALL ORDER BY ALL LIMIT {_DEPENDENCIES_MAX}
-        """,
-        [start, min(end, NANOSECONDS_MAX)],
-    )
-    return _found(rows)
+    activity = await call.queries.activity(start, min(end, NANOSECONDS_MAX) + 1)
+    rows = [{"parent": row[0], "child": row[1], "callCount": row[3]} for row in activity.calls()]
+    rows.sort(key=lambda row: (row["parent"], row["child"]))
+    return _found(rows[:_DEPENDENCIES_MAX])
 
 
 def _duration(name: str) -> Parameter:

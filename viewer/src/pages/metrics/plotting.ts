@@ -3,7 +3,7 @@ import type uPlot from "uplot";
 import type { Exemplar } from "../../api/types";
 import { timeTicks } from "../../chart/scale";
 import { FONT } from "../../chart/canvas";
-import { measured, short } from "../../format/number";
+import { measured, short, unitText } from "../../format/number";
 import { milliseconds } from "../../format/time";
 import { resolved } from "../../state/colors";
 import { range } from "../../state/range.svelte";
@@ -20,6 +20,7 @@ const POWERS_OF_TWO = Array.from({ length: 60 }, (_, power) => 2 ** power);
 
 /** Without zeros that say nothing: 50 ms, not 50.0 ms. */
 function named(value: number, unit: string): string {
+  if (value === 0) return "0";
   if (!NAMED.has(unit) || !Number.isFinite(value)) return short(value);
   return measured(value, unit)
     .replace(/(\.\d*?)0+(?!\d)/, "$1")
@@ -57,7 +58,12 @@ function valueAxis(text: string, values: uPlot.Axis["values"]): uPlot.Axis {
 
 export function axes(unit: string): uPlot.Axis[] {
   const [text] = resolved(["--faint"]) as [string];
-  const axis = valueAxis(text, (_, splits) => splits.map((value) => named(value, unit)));
+  // A unit that is too long for every mark stands once, along the axis.
+  const label = NAMED.has(unit) ? "" : unitText(unit);
+  const axis: uPlot.Axis = {
+    ...valueAxis(text, (_, splits) => splits.map((value) => named(value, unit))),
+    ...(label && { label, labelFont: FONT, labelSize: 18, labelGap: 2 }),
+  };
   return [timeAxis(text), /^(By|bytes)/.test(unit) ? { ...axis, incrs: POWERS_OF_TWO } : axis];
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //! FORMAT                      "millrace store 1"
 //! LOCK                        held by the one process that writes
-//! traces/FIRST-LAST-ROWS-FROM-TO.parquet      logs/...      metrics/...
+//! traces/FIRST-LAST-ROWS-FROM-TO.parquet      logs/...  metrics/...  profiles/...
 //! removed.json                what retention has removed so far
 //! ```
 //!
@@ -41,7 +41,7 @@ struct Inner {
     path: PathBuf,
     fsync: bool,
     /// The next number of each signal's sequence.
-    next: [AtomicU64; 3],
+    next: [AtomicU64; 4],
     /// Held as long as this lives.
     _lock: File,
 }
@@ -71,7 +71,7 @@ impl Directory {
         }
         let lock = lock(&path)?;
         check_format(&path)?;
-        let next = [AtomicU64::new(1), AtomicU64::new(1), AtomicU64::new(1)];
+        let next = [(); 4].map(|()| AtomicU64::new(1));
         let directory = Self(Arc::new(Inner {
             path: path.clone(),
             fsync,

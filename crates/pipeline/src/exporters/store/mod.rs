@@ -11,7 +11,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant as Clock};
 
-use millrace_columns::{Rows, write_rows};
+use bytes::Bytes;
+use millrace_columns::{Error, Rows, Summary, write_profiles, write_rows};
 use millrace_wire::Signal;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -38,8 +39,13 @@ const EARLY_BYTES_MAX: usize = 64 << 20;
 const FRESH_LEVEL: i32 = 1;
 /// Merged files stay: they are compressed better.
 const MERGED_LEVEL: i32 = 6;
-/// The signals that have columns.
-const SIGNALS: [Signal; 3] = [Signal::Traces, Signal::Logs, Signal::Metrics];
+/// The signals, in the order of their places.
+const SIGNALS: [Signal; 4] = [
+    Signal::Traces,
+    Signal::Logs,
+    Signal::Metrics,
+    Signal::Profiles,
+];
 
 /// A destination that is a directory of Parquet files.
 pub(crate) struct StoreExporter {
@@ -62,7 +68,7 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    waiting: [VecDeque<Part>; 3],
+    waiting: [VecDeque<Part>; 4],
     waiting_bytes: usize,
     writing: bool,
     /// Nothing is gained by waiting any more.
@@ -112,11 +118,6 @@ impl Consumer for StoreExporter {
     fn consume(&self, batch: Batch) -> Ack {
         let place = place_of(batch.signal);
         let (mut part, ack) = Part::new(batch, &self.shared.context.ledger);
-        let Some(place) = place else {
-            let message = "the store keeps traces, logs and metrics; send profiles elsewhere";
-            part.refuse(&Refusal::permanent(Reason::DestinationRefused, message));
-            return ack;
-        };
         let mut state = self.shared.lock();
         if state.closed {
             drop(state);
@@ -126,7 +127,7 @@ impl Consumer for StoreExporter {
             part.answer_early();
         }
         state.waiting_bytes += part.payload.len();
-        if let Some(waiting) = state.waiting.get_mut(place) {
+        if let Some(waiting) = place.and_then(|place| state.waiting.get_mut(place)) {
             waiting.push_back(part);
         }
         self.shared.work.notify_one();
@@ -168,7 +169,7 @@ impl Shared {
     }
 
     /// Lets the thread end and returns what was not written.
-    fn close(&self) -> [VecDeque<Part>; 3] {
+    fn close(&self) -> [VecDeque<Part>; 4] {
         let mut state = self.lock();
         state.closed = true;
         self.work.notify_one();
@@ -190,7 +191,7 @@ impl Shared {
     }
 
     /// Waits for the next batches of each signal to write together; `None` when there will be none.
-    fn next(&self, last: Option<Clock>) -> Option<[Vec<Part>; 3]> {
+    fn next(&self, last: Option<Clock>) -> Option<[Vec<Part>; 4]> {
         let mut state = self.lock();
         state.writing = false;
         self.written.notify_waiters();
@@ -248,22 +249,37 @@ fn run(shared: &Shared, upkeep: &upkeep::Handle) {
     }
 }
 
-/// Publishes parts as one file and answers them.
-fn write(shared: &Shared, signal: Signal, parts: Vec<Part>) {
+/// What a file of these parts has in it.
+fn content(signal: Signal, parts: &[Part]) -> Result<(Vec<u8>, Summary), Error> {
+    if signal == Signal::Profiles {
+        let whole = |part: &Part| match part.payload.chunks() {
+            [one] => one.clone(),
+            pieces => pieces.concat().into(),
+        };
+        let requests: Vec<Bytes> = parts.iter().map(whole).collect();
+        return write_profiles(&requests, FRESH_LEVEL);
+    }
     let mut rows = Rows::new(signal);
-    for part in &parts {
+    for part in parts {
         part.payload
             .chunks()
             .iter()
             .for_each(|chunk| rows.push(chunk));
     }
-    let published = if rows.is_empty() {
-        Ok(()) // metrics without points, for example
-    } else {
-        write_rows(&mut rows, FRESH_LEVEL)
-            .map_err(|error| std::io::Error::other(error.to_string()))
-            .and_then(|(file, summary)| shared.directory.publish(signal, &file, &summary))
-    };
+    if rows.is_empty() {
+        return Ok((Vec::new(), Summary::default()));
+    }
+    write_rows(&mut rows, FRESH_LEVEL)
+}
+
+/// Publishes parts as one file and answers them.
+fn write(shared: &Shared, signal: Signal, parts: Vec<Part>) {
+    let published = content(signal, &parts)
+        .map_err(|error| std::io::Error::other(error.to_string()))
+        .and_then(|(file, summary)| match summary.rows {
+            0 => Ok(()), // metrics without points, for example
+            _ => shared.directory.publish(signal, &file, &summary),
+        });
     match published {
         Ok(()) => parts
             .into_iter()

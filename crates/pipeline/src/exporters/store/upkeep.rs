@@ -17,6 +17,8 @@ use super::{Context, MERGED_LEVEL, SIGNALS, removed};
 
 /// After so long without new files, small ones are merged as well.
 const QUIET: Duration = Duration::from_secs(5);
+/// A file of profiles counts as if it had a row for so many bytes of it: about as many as one of spans has.
+const BYTES_OF_A_ROW: u64 = 256;
 /// How often age is looked at where nothing comes.
 const LOOK_INTERVAL: Duration = Duration::from_secs(10);
 
@@ -130,6 +132,11 @@ fn quiet(came: Instant, now: Instant) -> (bool, Duration) {
     (left.is_zero(), left)
 }
 
+/// Rows of profiles are whole requests: how large a file is does not follow from how many there are, but from its bytes.
+fn weigh(entry: &mut Entry) {
+    entry.rows = entry.bytes() / BYTES_OF_A_ROW;
+}
+
 struct Keeper {
     directory: Directory,
     context: Context,
@@ -193,7 +200,10 @@ impl Keeper {
 
     /// Merges one run of files, if there is one that should be.
     fn merge_some(&mut self, signal: Signal, handle: &Handle, is_quiet: bool) -> io::Result<bool> {
-        let entries = self.directory.entries(signal)?;
+        let mut entries = self.directory.entries(signal)?;
+        if signal == Signal::Profiles {
+            entries.iter_mut().for_each(weigh);
+        }
         let Some(run) = choose(&entries, &self.unreadable, is_quiet) else {
             return Ok(false);
         };
