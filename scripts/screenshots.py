@@ -16,8 +16,18 @@ from tests.viewer.conftest import CHROMIUM, settled  # noqa: E402 - the same
 FOLDER = ROOT / "docs/viewer"
 WIDTH, HEIGHT = 1240, 760
 PHONE_WIDTH = 390
-COLORS = 128
-"""Of a picture's palette: flat surfaces and thin lines need no more, and the files stay small."""
+GROUNDS, OTHERS = 64, 192
+"""Colours of a picture's palette: the most frequent ones exactly, and such that come near every other one."""
+
+
+def palette_of(picture: Image.Image) -> Image.Image:
+    """Return a palette in which flat surfaces keep their colours, and so do dots that are small."""
+    counted = sorted(picture.getcolors(picture.width * picture.height) or (), reverse=True)
+    grounds = [part for _, color in counted[:GROUNDS] if isinstance(color, tuple) for part in color]
+    near = picture.quantize(OTHERS, method=Image.Quantize.MAXCOVERAGE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette((grounds + near)[: 3 * (GROUNDS + OTHERS)])
+    return palette
 
 
 def pictures() -> dict[str, tuple[str, str]]:
@@ -60,9 +70,8 @@ def main() -> None:
             page.emulate_media(color_scheme="dark" if colors == "dark" else "light")
             page.goto(server.url + path)
             settled(page)
-            picture = (
-                Image.open(io.BytesIO(page.screenshot())).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
-            )
+            shown = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
+            picture = shown.quantize(palette=palette_of(shown), dither=Image.Dither.NONE)
             picture.save(FOLDER / f"{name}.png", optimize=True)
         browser.close()
 

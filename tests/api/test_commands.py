@@ -46,7 +46,7 @@ def test_s14_a_failed_span_is_marked_and_markup_is_text(server: str) -> None:
     done = ask(server, "trace", "get", DECLINED)
     assert NASTY in done.out
     assert "✗" in done.out
-    assert "! 1 spans whose parent is not here: 00000000000000ff" in done.out
+    assert "! 1 span whose parent is not here: 00000000000000ff" in done.out
 
 
 def test_a_trace_comes_as_otlp_json(server: str) -> None:

@@ -1,5 +1,7 @@
 """The viewer's API over a small shop: every answer has the documented shape, and says what was sent."""
 
+import json
+import re
 from typing import Any
 
 import httpx
@@ -142,7 +144,7 @@ def test_a_trace_comes_as_columns_sorted_by_start(client: httpx.Client) -> None:
 
 
 def test_a_trace_says_what_is_wrong_with_it(client: httpx.Client) -> None:
-    assert get(client, f"/traces/{DECLINED}")["problems"] == ["1 spans whose parent is not here: 00000000000000ff"]
+    assert get(client, f"/traces/{DECLINED}")["problems"] == ["1 span whose parent is not here: 00000000000000ff"]
 
 
 def test_a_span_has_its_attributes_with_their_types(client: httpx.Client) -> None:
@@ -257,6 +259,22 @@ def test_a_wrong_parameter_is_named_in_a_sentence(client: httpx.Client, path: st
     answer = client.get(f"/api/v1{path}")
     assert answer.status_code == 400
     assert answer.json()["error"].startswith(sentence)
+
+
+def test_the_document_says_of_what_form_a_parameter_is(client: httpx.Client) -> None:
+    paths = client.get("/api/v1/openapi.json").json()["paths"]
+    forms = {
+        (path, one["name"]): one["schema"].get("items", one["schema"])["pattern"]
+        for path, operations in paths.items()
+        for one in operations.get("get", {}).get("parameters", ())
+        if one["name"] in {"cursor", "attribute", "trace_id", "a"} and "pattern" in json.dumps(one["schema"])
+    }
+    for path in ("/traces", "/logs", "/attributes", "/metrics", "/operations"):
+        following = client.get(f"/api/v1{path}", params={"limit": 1}).json()["next"]
+        assert following is None or re.search(forms[f"/api/v1{path}", "cursor"], following)
+        assert not re.search(forms[f"/api/v1{path}", "cursor"], "x")
+    assert not re.search(forms["/api/v1/traces", "attribute"], "no equals sign")
+    assert not re.search(forms["/api/v1/traces/{trace_id}", "trace_id"], f"*{SOLD}")
 
 
 @pytest.mark.parametrize("path", [f"/traces/{'ab' * 16}", f"/traces/{SOLD}/spans/{'ab' * 8}"])

@@ -49,6 +49,18 @@ def test_attributes_are_found_by_key_with_their_types(store: Store) -> None:
     assert store.sql("SELECT count(*) FROM spans WHERE attributes['absent'] IS NULL").tuples() == [(7,)]
 
 
+def test_a_clock_beyond_every_date_spoils_no_query(gateway: Keeping, store: Store) -> None:
+    request = spans(30)
+    span = request.resource_spans[0].scope_spans[0].spans[0]
+    span.start_time_unix_nano = span.end_time_unix_nano = 2**64 - 1
+    assert gateway.send("traces", request) == 200
+    store.refresh()
+
+    found = store.sql("SELECT start_time, start_time_unix_nano FROM spans ORDER BY 2 DESC").tuples()
+    assert len(found) == 8
+    assert (found[0][0].year, found[0][1]) == (2262, 2**64 - 1)
+
+
 def test_an_attribute_may_have_another_type_in_every_file(gateway: Keeping, store: Store) -> None:
     request = spans(30)
     span = request.resource_spans[0].scope_spans[0].spans[0]

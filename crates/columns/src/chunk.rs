@@ -230,3 +230,213 @@ impl Width {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::cast::AsArray as _;
+    use arrow_array::types::{Float64Type, Int32Type, Int64Type, UInt32Type, UInt64Type};
+    use arrow_array::{Array as _, ArrayRef};
+    use arrow_schema::{DataType, Field, Schema};
+    use parquet::arrow::ArrowSchemaConverter;
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq)]
+    enum Cell {
+        Text(String),
+        Bits(u64),
+        Truth(bool),
+    }
+
+    /// A file of one column with these cells, ended as a batch after each of so many rows.
+    fn file(of: Use, kind: DataType, cells: &[Option<Cell>], batch: usize) -> Bytes {
+        let is_required = cells.iter().all(Option::is_some);
+        let mut leaf = if is_required {
+            Leaf::required(of)
+        } else {
+            Leaf::optional(of)
+        };
+        let mut packer = Packer::new(1).unwrap();
+        for (row, cell) in cells.iter().enumerate() {
+            match cell {
+                Some(Cell::Text(text)) if leaf.ends_with(text.as_bytes()) => leaf.repeat(row),
+                Some(Cell::Text(text)) => leaf.put(row, text.as_bytes()),
+                Some(Cell::Bits(bits)) => leaf.put_number(row, *bits),
+                Some(Cell::Truth(truth)) => leaf.put_truth(row, *truth),
+                None => {}
+            }
+            if (row + 1).is_multiple_of(batch) {
+                leaf.end_batch(row + 1, &mut packer).unwrap();
+            }
+        }
+        let field = Field::new("column", kind, !is_required);
+        let schema = ArrowSchemaConverter::new()
+            .convert(&Schema::new(vec![field]))
+            .unwrap();
+        let properties = Arc::new(WriterProperties::builder().build());
+        let root = schema.root_schema_ptr();
+        let mut file = SerializedFileWriter::new(Vec::new(), root, properties).unwrap();
+        let mut group = file.next_row_group().unwrap();
+        let (bytes, result) = finish(leaf, cells.len(), schema.column(0), &mut packer).unwrap();
+        group.append_column(&bytes, result).unwrap();
+        group.close().unwrap();
+        file.into_inner().unwrap().into()
+    }
+
+    fn cell(array: &ArrayRef, row: usize) -> Option<Cell> {
+        if array.is_null(row) {
+            return None;
+        }
+        Some(match array.data_type() {
+            DataType::Utf8 => Cell::Text(array.as_string::<i32>().value(row).to_owned()),
+            DataType::Boolean => Cell::Truth(array.as_boolean().value(row)),
+            DataType::Int32 => {
+                let number = array.as_primitive::<Int32Type>().value(row);
+                Cell::Bits(number.cast_unsigned().into())
+            }
+            DataType::UInt32 => Cell::Bits(array.as_primitive::<UInt32Type>().value(row).into()),
+            DataType::Int64 => {
+                Cell::Bits(array.as_primitive::<Int64Type>().value(row).cast_unsigned())
+            }
+            DataType::Float64 => {
+                Cell::Bits(array.as_primitive::<Float64Type>().value(row).to_bits())
+            }
+            _ => Cell::Bits(array.as_primitive::<UInt64Type>().value(row)),
+        })
+    }
+
+    /// What the reader of the parquet crate finds in the file.
+    fn read(file: Bytes) -> Vec<Option<Cell>> {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        let batches = reader.with_batch_size(1_000).build().unwrap();
+        batches
+            .flat_map(|batch| {
+                let array = Arc::clone(batch.unwrap().column(0));
+                (0..array.len())
+                    .map(|row| cell(&array, row))
+                    .collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    /// Cells that come in runs and alone, with gaps or without.
+    fn cells(
+        one: impl Strategy<Value = Cell> + Clone + 'static,
+    ) -> impl Strategy<Value = Vec<Option<Cell>>> {
+        let run = |cell: BoxedStrategy<Option<Cell>>| {
+            let runs = prop::collection::vec((cell, 1usize..40), 1..120);
+            runs.prop_map(|runs| {
+                runs.into_iter()
+                    .flat_map(|(cell, count)| std::iter::repeat_n(cell, count))
+                    .collect()
+            })
+        };
+        prop_oneof![
+            run(one.clone().prop_map(Some).boxed()),
+            run(prop::option::of(one.clone()).boxed()),
+            prop::collection::vec(prop::option::of(one), 1..2_000),
+        ]
+    }
+
+    fn text() -> impl Strategy<Value = Cell> + Clone {
+        prop_oneof![Just(String::new()), "[a-c]{1,2}", "\\PC{0,90}"].prop_map(Cell::Text)
+    }
+
+    fn bits(greatest: u64) -> impl Strategy<Value = Cell> + Clone {
+        prop_oneof![0..4u64, 0..=greatest, Just(greatest)].prop_map(Cell::Bits)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn texts_come_back_whatever_they_are_used_for(cells in cells(text()), batch in 1usize..3_000) {
+            for of in [Use::Text, Use::Name, Use::Id, Use::TraceId] {
+                prop_assert_eq!(read(file(of, DataType::Utf8, &cells, batch)), cells.clone());
+            }
+        }
+
+        #[test]
+        fn numbers_of_4_bytes_come_back(cells in cells(bits(u32::MAX.into()))) {
+            for (width, kind) in [(Width::Int32, DataType::Int32), (Width::UInt32, DataType::UInt32)] {
+                prop_assert_eq!(read(file(Use::Number(width), kind, &cells, 500)), cells.clone());
+            }
+        }
+
+        #[test]
+        fn numbers_of_8_bytes_come_back(cells in cells(bits(u64::MAX))) {
+            let uses = [
+                (Use::Number(Width::Int64), DataType::Int64),
+                (Use::Number(Width::Double), DataType::Float64),
+                (Use::Time, DataType::UInt64),
+                (Use::Duration, DataType::UInt64),
+            ];
+            for (of, kind) in uses {
+                prop_assert_eq!(read(file(of, kind, &cells, 500)), cells.clone());
+            }
+        }
+
+        #[test]
+        fn truths_come_back(cells in cells(any::<bool>().prop_map(Cell::Truth))) {
+            prop_assert_eq!(read(file(Use::Truth, DataType::Boolean, &cells, 500)), cells);
+        }
+    }
+
+    fn texts(texts: impl Iterator<Item = String>) -> Vec<Option<Cell>> {
+        texts.map(|text| Some(Cell::Text(text))).collect()
+    }
+
+    fn encodings(file: &Bytes) -> Vec<Encoding> {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file.clone()).unwrap();
+        let column = reader.metadata().row_group(0).column(0);
+        column.encodings().collect()
+    }
+
+    #[test]
+    fn texts_that_hardly_repeat_are_written_without_a_dictionary() {
+        let cells = texts((0..20_000).map(|number: u64| format!("id {number}")));
+        let file = file(Use::Text, DataType::Utf8, &cells, 8_192);
+        let found = encodings(&file);
+        assert!(
+            found.contains(&Encoding::DELTA_LENGTH_BYTE_ARRAY),
+            "{found:?}"
+        );
+        assert!(!found.contains(&Encoding::RLE_DICTIONARY), "{found:?}");
+        assert_eq!(read(file), cells);
+    }
+
+    #[test]
+    fn a_dictionary_that_grows_too_large_is_kept_for_what_it_has_and_given_up_for_the_rest() {
+        let long = "x".repeat(1_000);
+        let cells = texts((0..12_000u64).map(|number| format!("{long}{}", number / 2)));
+        let file = file(Use::Text, DataType::Utf8, &cells, 2_048);
+        let found = encodings(&file);
+        assert!(
+            found.contains(&Encoding::DELTA_LENGTH_BYTE_ARRAY),
+            "{found:?}"
+        );
+        assert!(found.contains(&Encoding::RLE_DICTIONARY), "{found:?}");
+        assert_eq!(read(file), cells);
+    }
+
+    #[test]
+    fn bounds_and_missing_values_are_known_of_numbers() {
+        let doubles = [3.5, -2.0, f64::NAN, 0.0].map(|it: f64| Some(Cell::Bits(it.to_bits())));
+        let cells = [&doubles[..], &[None]].concat();
+        let file = file(Use::Number(Width::Double), DataType::Float64, &cells, 500);
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        let Some(Statistics::Double(found)) = reader.metadata().row_group(0).column(0).statistics()
+        else {
+            panic!("no statistics of doubles");
+        };
+        assert_eq!(found.min_opt(), Some(&-2.0));
+        assert_eq!(found.max_opt(), Some(&3.5));
+        assert_eq!(found.null_count_opt(), Some(1));
+    }
+}

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use millrace_wire::Signal;
 use millrace_wire::field::{DELIMITED, Fields, Value};
+use millrace_wire::{Signal, count};
 use zstd::zstd_safe::{self, CCtx, CParameter};
 
 use crate::coder::Writer;
@@ -37,6 +37,15 @@ const LOST_FRAMES_MAX: u32 = 16;
 /// Frames that they rest then.
 const REST_FRAMES: u64 = 4096;
 
+/// A request that was so many times as long as its frame says little that is new.
+const REPEATED_RATE: usize = 64;
+/// Of so many bytes of random ids fewer than one is zero: one of 256 is.
+const RANDOM_ZEROS: usize = 32;
+/// ... if there are as many that chance has no say.
+const RAW_SPARE: usize = 256;
+/// Four times the spans of a frame that may be known already, as parents of others in frames before.
+const SPANS_SPARE: u64 = 64;
+
 /// Shapes that are tried after the likeliest: the last ones of messages with the same sketch.
 const SKETCHED_SHAPES: usize = 4;
 /// Sketches of messages that are told apart.
@@ -45,7 +54,7 @@ const SKETCHES: usize = 1 << 10;
 const SKETCHED_FIELDS: usize = 6;
 
 /// What the session carries by shapes; anything else goes into its zstd stream.
-const BY_SHAPES: [Signal; 1] = [Signal::Traces];
+const BY_SHAPES: [Signal; 2] = [Signal::Traces, Signal::Logs];
 
 /// Makes frames of requests.
 #[derive(Debug)]
@@ -142,6 +151,7 @@ impl Compressor {
         };
         let mut frame = Vec::with_capacity(request.len() / 8 + 256);
         header.write(&mut frame);
+        let ids = self.sender.tables.ids.spans_added();
         let body = match mode {
             Mode::Shapes => self.sender.body(signal, request, &mut frame),
             _ => self.whole.push(request, &mut frame),
@@ -152,7 +162,10 @@ impl Compressor {
         }
         self.sequence += 1;
         self.chain = next_chain(self.chain, header.hash);
-        self.compared(signal, request, frame)
+        let new_ids = self.sender.tables.ids.spans_added() - ids;
+        let may_repeat =
+            mode == Mode::Shapes && self.sender.may_repeat(signal, request, &frame, new_ids);
+        self.compared(signal, request, frame, may_repeat)
     }
 
     /// Whether shapes exist for the signal, and the request is made of fields as every writer makes them.
@@ -168,10 +181,16 @@ impl Compressor {
 
     /// The frame, or a plain one in its place if that is much smaller; the session then begins anew, for its memory holds
     /// what the receiver will never see.
-    fn compared(&mut self, signal: Signal, request: &[u8], frame: Vec<u8>) -> Option<Vec<u8>> {
+    fn compared(
+        &mut self,
+        signal: Signal,
+        request: &[u8],
+        frame: Vec<u8>,
+        may_repeat: bool,
+    ) -> Option<Vec<u8>> {
         let is_doubtful = |rate: u64| {
             let expected = (request.len() as u64 * rate) >> 10;
-            frame.len() as u64 * 4 > expected * 3 && frame.len() > 64
+            may_repeat || frame.len() as u64 * 4 > expected * 3 && frame.len() > 64
         };
         if !is_doubtful(self.plain_rate) {
             if self.frames < self.sampled + SAMPLE_FRAMES {
@@ -239,6 +258,16 @@ pub(crate) fn next_chain(chain: u32, hash: u64) -> u32 {
 }
 
 impl Sender {
+    /// Whether a request may say the same over and over, which zstd finds at any distance and models do not: where hardly
+    /// anything is left of it, where ids are no random numbers, or where many spans brought none that is new.
+    fn may_repeat(&self, signal: Signal, request: &[u8], frame: &[u8], new_ids: u64) -> bool {
+        let zeros: usize = self.raw.iter().map(|byte| usize::from(*byte == 0)).sum();
+        frame.len() * REPEATED_RATE < request.len()
+            || zeros * RANDOM_ZEROS > self.raw.len() + RAW_SPARE
+            || signal == Signal::Traces
+                && new_ids * 4 + SPANS_SPARE < count(signal, request) as u64 * 3
+    }
+
     fn new(limits: Limits) -> Self {
         Self {
             tables: Tables::new(limits, true),

@@ -63,7 +63,8 @@ impl Decompressor {
             _ => self.inflate(&header, body),
         };
         let request = request
-            .filter(|request| xxh64(request, 0) == header.hash)
+            // Whoever means harm knows the hash of what comes out; a fuzzer would never guess it.
+            .filter(|request| cfg!(fuzzing) || xxh64(request, 0) == header.hash)
             .ok_or(Error::Damaged)?;
         self.broken = false;
         self.sequence += 1;

@@ -320,6 +320,11 @@ impl Ids {
         Remembered { time, trace, spans }
     }
 
+    /// How many span ids were new so far.
+    pub(crate) fn spans_added(&self) -> u64 {
+        self.spans.added
+    }
+
     /// When the parent was seen, or else the span, if their trace is still known.
     #[inline]
     fn time_of(&self, told: &Told) -> Option<u64> {

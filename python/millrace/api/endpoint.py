@@ -5,7 +5,7 @@ Requests are read by it, and the OpenAPI document is written from it, so the two
 
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
 from starlette.requests import Request
@@ -25,6 +25,7 @@ __all__ = [
     "attribute",
     "choice",
     "count",
+    "cursor",
     "flag",
     "nanoseconds",
     "text",
@@ -178,7 +179,8 @@ def attribute(name: str, help: str) -> Parameter:  # noqa: A002
             raise Fault(f"{name} must be key=value, such as http.route=/orders, got {given[:80]!r}")
         return key, value
 
-    schema: Schema = {"type": "array", "items": {"type": "string"}, "maxItems": REPEATS_MAX}
+    item: Schema = {"type": "string", "pattern": "^[^=]+=", "maxLength": TEXT_CHARACTERS_MAX}
+    schema: Schema = {"type": "array", "items": item, "maxItems": REPEATS_MAX}
     return Parameter(name, help, schema, read, repeated=True)
 
 
@@ -196,4 +198,12 @@ def flag(name: str, help: str) -> Parameter:  # noqa: A002
 START = nanoseconds("start", "only what began at or after this time, in nanoseconds since 1970")
 END = nanoseconds("end", "only what began before this time, in nanoseconds since 1970")
 LIMIT = count("limit", "at most so many items", LIMIT_DEFAULT, 1, LIMIT_MAX)
-CURSOR = text("cursor", "the `next` of the answer before this one")
+
+
+def cursor(form: str) -> Parameter:
+    """Where the answer before ended, as a text of this form."""
+    described = text("cursor", "the `next` of the answer before this one")
+    return replace(described, schema={"type": "string", "pattern": f"^({form})?$"})
+
+
+CURSOR = cursor("[0-9]{1,9}")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from millrace.api import shapes
-from millrace.api.endpoint import CURSOR, END, LIMIT, START, Call, Endpoint, Fault, attribute, choice, count, text
+from millrace.api.endpoint import END, LIMIT, START, Call, Endpoint, Fault, attribute, choice, count, cursor, text
 from millrace.api.filters import Conditions, log_conditions
 from millrace.api.queries import Queries
 
@@ -135,7 +135,7 @@ ENDPOINTS = (
         "/logs",
         "Log records that fulfil every condition.",
         _search,
-        (*FILTERS, choice("order", "which come first", tuple(_ORDERS), "newest"), LIMIT, CURSOR),
+        (*FILTERS, choice("order", "which come first", tuple(_ORDERS), "newest"), LIMIT, cursor(_CURSOR.pattern)),
         shapes.page(LOG),
     ),
 )

@@ -28,7 +28,7 @@ def id_parameter(name: str, help: str) -> Parameter:  # noqa: A002 - as the para
             raise Fault(f"{name} must be an even number of hexadecimal digits, got {given[:80]!r}")
         return given.lower()
 
-    return Parameter(name, help, {"type": "string", "pattern": _HEX.pattern}, read, required=True, in_path=True)
+    return Parameter(name, help, {"type": "string", "pattern": f"^{_HEX.pattern}$"}, read, required=True, in_path=True)
 
 
 async def read_trace(call: Call, trace_id: str) -> bytes:

@@ -16,19 +16,22 @@ class Finding(NamedTuple):
 
 
 _WORDS = {
-    "missing": "spans whose parent is not here",
-    "doubled": "ids that occur more than once",
-    "cycle": "spans that are their own ancestors",
-    "early": "spans that start before their parent, so clocks disagree",
-    "backwards": "spans that end before they start",
+    "missing": ("span whose parent is not here", "spans whose parent is not here"),
+    "doubled": ("id that occurs more than once", "ids that occur more than once"),
+    "cycle": ("span that is its own ancestor", "spans that are their own ancestors"),
+    "early": (
+        "span that starts before its parent, so clocks disagree",
+        "spans that start before their parent, so clocks disagree",
+    ),
+    "backwards": ("span that ends before it starts", "spans that end before they start"),
 }
 
 
 def sentences(findings: Mapping[str, Finding]) -> list[str]:
     """Say what was found, by the names above and `roots`: spans without a parent, of which a trace has one."""
     found = [
-        f"{findings[name].number:,} {words}{_some(findings[name].examples)}"
-        for name, words in _WORDS.items()
+        f"{findings[name].number:,} {one if findings[name].number == 1 else many}{_some(findings[name].examples)}"
+        for name, (one, many) in _WORDS.items()
         if findings[name].number
     ]
     roots = findings["roots"].number

@@ -5,7 +5,6 @@ from typing import Any
 
 from millrace.api import shapes
 from millrace.api.endpoint import (
-    CURSOR,
     END,
     LIMIT,
     START,
@@ -15,6 +14,7 @@ from millrace.api.endpoint import (
     attribute,
     choice,
     count,
+    cursor,
     text,
 )
 from millrace.api.filters import search_of
@@ -69,7 +69,7 @@ ENDPOINTS = (
             *FILTERS,
             choice("order", "which come first; the slowest are those with the longest span", _ORDERS, "recent"),
             LIMIT,
-            CURSOR,
+            cursor(_CURSOR.pattern),
         ),
         shapes.page(
             {

@@ -16,11 +16,16 @@ _NAMES_MAX = 48
 _BAR_MIN = 20
 _AXIS_WIDE = 48
 _DURATION_WIDTH = 9
+_YEAR_NS = 365.25 * 86_400e9
+_YEARS_FROM = 3
+"""A span that takes longer has a wrong clock, and no use for days."""
 
 
 def duration_text(nanoseconds: float) -> str:
     """Return a duration with three digits and its unit."""
-    for unit, size in (("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
+    if nanoseconds >= _YEARS_FROM * _YEAR_NS:
+        return f"{nanoseconds / _YEAR_NS:,.0f} years"
+    for unit, size in (("d", 86_400e9), ("h", 3_600e9), ("min", 60e9), ("s", 1e9), ("ms", 1e6), ("µs", 1e3)):
         if nanoseconds >= size:
             value = nanoseconds / size
             return f"{value:.{2 if value < 10 else 1 if value < 100 else 0}f} {unit}"  # noqa: PLR2004 - three digits

@@ -13,14 +13,13 @@ Needs DuckDB: `pip install 'millrace[store]'`. The views that SQL sees are descr
 
 import os
 import re
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self, TypeVar
+from typing import Any, Literal, NamedTuple, Self, TypeVar
 
 from millrace._native import Activity, TraceIndex, check_store_file
 from millrace.errors import StoreError
@@ -28,14 +27,13 @@ from millrace.search import Among, Found, Search
 from millrace.store.activity import Asked, Counting
 from millrace.store.arrivals import LogArrivals, TraceArrivals
 from millrace.store.catalogue import SIGNALS, File, Signal, check_format, foreign, look, overlapping, removed
+from millrace.store.duck import connect, fetched, over, sentence
 from millrace.store.finding import AROUND_NS, Finder
 from millrace.store.reading import in_sequence
+from millrace.store.resources import ResourceIndex
 from millrace.store.result import Result
 from millrace.store.search import Sql, summaries
 from millrace.store.views import VIEWS, source
-
-if TYPE_CHECKING:
-    import duckdb
 
 __all__ = ["File", "Found", "Result", "Search", "Store"]
 
@@ -44,14 +42,6 @@ _OnStart = Callable[[Callable[[], object]], object]
 
 _FRESH_S = 0.5
 """A look at the directory is not older than this when a query begins."""
-_ROWS_MAX = 1_000_000
-"""Rows of an answer: more would be a way to fill the memory of the process."""
-_PART_ROWS = 2_048
-"""Rows that DuckDB computes at once."""
-_ANSWER_BYTES_MAX = 512 << 20
-"""Of an answer, about: a million rows may be as large as anybody's memory."""
-_WEIGHED_EVERY = 64
-"""Of so many rows one is weighed."""
 _MEMORY = "512MiB"
 _ATTEMPTS = 4
 """A query is begun anew when a file goes while it is being read: merged, or removed by retention."""
@@ -60,7 +50,6 @@ _DAMAGE_S = 10.0
 _TIMEOUT_S = 30.0
 _OTHER_LAYOUT = "another version of millrace or another program has written it"
 _LACKING = re.compile(r'[Cc]olumn "([^"]+)" not found')
-_WITH = re.compile(r"\s*WITH\s+(RECURSIVE\s+)?", re.IGNORECASE)
 
 
 class _Patience(NamedTuple):
@@ -93,7 +82,7 @@ class Store:
     ) -> None:
         self.path = Path(path).absolute()
         check_format(self.path)
-        self._connection = _connect(self.path, memory_limit, threads)
+        self._connection = connect(self.path, memory_limit, threads)
         self._lock = threading.RLock()
         self._files: dict[Signal, list[File]] = {signal: [] for signal in SIGNALS}
         self._skipped: dict[str, str] = {}
@@ -103,6 +92,7 @@ class Store:
         self._trace_index = TraceIndex()
         self._log_index = TraceIndex()
         self._counting = Counting(self.path)
+        self._resources = ResourceIndex()
         self.refresh()
 
     def __enter__(self) -> Self:
@@ -138,7 +128,7 @@ class Store:
                     self._declare()
                 except duckdb.Error as error:  # a file that went since the look, or one that is damaged
                     if attempt == _ATTEMPTS - 1:
-                        raise StoreError(_sentence(error)) from error
+                        raise StoreError(sentence(error)) from error
                     if attempt > 0:
                         self._find_damaged()
                 else:
@@ -166,6 +156,7 @@ class Store:
         present = {file.path for signal in SIGNALS for file in self._files[signal]}
         self._checked &= present | self._skipped.keys()
         self._trace_index.keep(self._paths("traces"))
+        self._resources.keep(self._paths("traces"))
         self._log_index.keep(self._paths("logs"))
         sources = {signal: source(signal, self._paths(signal)) for signal in SIGNALS}
         cursor = self._connection.cursor()
@@ -213,11 +204,11 @@ class Store:
         def work() -> Result:
             asked = query
             if trace_ids is not None:
-                asked = _over({signal: self._holding(signal, trace_ids) for signal in ("traces", "logs")}, query)
+                asked = over({signal: self._holding(signal, trace_ids) for signal in ("traces", "logs")}, query)
             elif log_files is not None:
-                asked = _over({"logs": log_files}, query)
+                asked = over({"logs": log_files}, query)
             elif among is not None:
-                asked = _over({among.signal: self._youngest(among)}, query)
+                asked = over({among.signal: self._youngest(among)}, query)
             return self._run(asked, parameters, patience, on_start)
 
         return self._retrying(work)
@@ -247,7 +238,7 @@ class Store:
         try:
             statements = self._connection.extract_statements(query)
         except duckdb.Error as error:
-            raise StoreError(_sentence(error)) from error
+            raise StoreError(sentence(error)) from error
         if len(statements) != 1:
             raise StoreError(f"expected one statement, got {len(statements)}")
         kind = statements[0].type
@@ -280,7 +271,7 @@ class Store:
             if is_interrupted:  # a search asks several times, and only the one that runs can be ended
                 raise StoreError("the query was interrupted")
             cursor.execute(query, parameters)
-            rows = _fetched(cursor)
+            rows = fetched(cursor)
             described = cursor.description or []
         except duckdb.InterruptException as error:
             if is_interrupted:
@@ -288,7 +279,7 @@ class Store:
             message = f"the query took longer than {patience.timeout_s:g} s, which is all it may take"
             raise StoreError(message) from error
         except duckdb.OutOfMemoryException as error:
-            why = _sentence(error).split("\n")[0]  # what follows is advice that nobody can take here
+            why = sentence(error).split("\n")[0]  # what follows is advice that nobody can take here
             raise StoreError(f"the query needs more memory than it may use; narrow it with WHERE. {why}") from error
         finally:
             timer.cancel()
@@ -311,12 +302,12 @@ class Store:
             try:
                 return work()
             except of_queries as error:
-                raise StoreError(_sentence(error)) from error
+                raise StoreError(sentence(error)) from error
             except duckdb.Error as error:
                 found = attempt > 0 and self._find_damaged()
                 self.refresh()
                 if attempt == _ATTEMPTS - 1 or (attempt > 0 and not found):
-                    raise StoreError(_sentence(error)) from error
+                    raise StoreError(sentence(error)) from error
         raise AssertionError("the last attempt returns or raises")
 
     def _find_damaged(self) -> bool:
@@ -352,7 +343,7 @@ class Store:
                     cursor.execute(f"SELECT * FROM ({query.format(**sources)}) LIMIT 0")
         except duckdb.Error as error:
             lacking = _LACKING.search(str(error))
-            what = f"it lacks the column {lacking[1]}" if lacking else _sentence(error).split("\n")[0]
+            what = f"it lacks the column {lacking[1]}" if lacking else sentence(error).split("\n")[0]
             raise StoreError(f"{what}: {_OTHER_LAYOUT}") from error
         finally:
             cursor.close()
@@ -414,7 +405,9 @@ class Store:
         def holding(files: Sequence[File], trace_ids: Sequence[str]) -> list[str]:
             return self._holding("traces", trace_ids, files)
 
-        return self._retrying(lambda: Finder(search or Search(), self._files["traces"], run, holding).find())
+        return self._retrying(
+            lambda: Finder(search or Search(), self._files["traces"], run, holding, self._resources).find()
+        )
 
     def summaries(
         self, found: Sequence[Found], *, timeout_s: float = _TIMEOUT_S, on_start: _OnStart | None = None
@@ -532,49 +525,6 @@ class Store:
         }
 
 
-def _over(paths: Mapping[Signal, Sequence[str]], query: str) -> str:
-    """Return a query that sees only these files."""
-    sources = {signal: source(signal, paths.get(signal, ())) for signal in SIGNALS}
-    views = ", ".join(f"{name} AS NOT MATERIALIZED ({made.format(**sources)})" for name, (_, made) in VIEWS.items())
-    if begin := _WITH.match(query):  # its own come after ours, which they ask
-        return f"WITH {begin[1] or ''}{views}, {query[begin.end() :]}"
-    return f"WITH {views} {query}"
-
-
-def _fetched(cursor: "duckdb.DuckDBPyConnection") -> list[tuple[Any, ...]]:
-    """Return all rows of an answer, part by part, so that one that is too large is known before it is all here."""
-    rows: list[tuple[Any, ...]] = []
-    size = 0
-    while part := cursor.fetchmany(_PART_ROWS):
-        rows += part
-        if len(rows) > _ROWS_MAX:
-            raise StoreError(f"the answer has more than {_ROWS_MAX:,} rows: add LIMIT, or aggregate")
-        size += _WEIGHED_EVERY * sum(sys.getsizeof(cell) for row in part[::_WEIGHED_EVERY] for cell in row)
-        if size > _ANSWER_BYTES_MAX:
-            limit = f"{_ANSWER_BYTES_MAX >> 20} MiB"
-            raise StoreError(f"the answer has more than {limit}: add LIMIT, aggregate, or name fewer columns")
-    return rows
-
-
-def _connect(path: Path, memory_limit: str, threads: int | None) -> "duckdb.DuckDBPyConnection":
-    try:
-        import duckdb  # noqa: PLC0415 - optional, and heavy
-    except ImportError as error:
-        raise StoreError("the store needs DuckDB: pip install 'millrace[store]'") from error
-    connection = duckdb.connect()
-    connection.execute(f"SET memory_limit = '{memory_limit}'")
-    if threads is not None:
-        connection.execute(f"SET threads = {threads:d}")
-    # No query reads or writes anything but the files of this store.
-    connection.execute("SET autoinstall_known_extensions = false")
-    connection.execute("SET autoload_known_extensions = false")
-    connection.execute("SET temp_directory = ''")
-    connection.execute("SET allowed_directories = [$path]", {"path": f"{path}/"})
-    connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
-    return connection
-
-
 def _summary(row: tuple[Any, ...]) -> dict[str, Any]:
     trace_id, service, name, start, finish, spans, errors, services = row
     return {
@@ -603,8 +553,3 @@ def _ends(path: str) -> tuple[bytes, bytes]:
         return os.pread(file, 4, 0), os.pread(file, 4, max(0, os.fstat(file).st_size - 4))
     finally:
         os.close(file)
-
-
-def _sentence(error: Exception) -> str:
-    """The part of DuckDB's message that is for people; after it come traces of its own stack."""
-    return str(error).split("\n\nStack Trace", 1)[0].strip()

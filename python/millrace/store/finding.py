@@ -5,7 +5,8 @@ from typing import Any, TypeAlias
 
 from millrace.search import Found, Search
 from millrace.store.catalogue import File, overlapping
-from millrace.store.search import Sql, attribute_owners, candidates, conditions, later_spans, pairs
+from millrace.store.resources import ResourceIndex
+from millrace.store.search import Sql, candidates, conditions, later_spans, pairs
 
 __all__ = ["AROUND_NS", "Finder"]
 
@@ -22,7 +23,9 @@ Holding: TypeAlias = Callable[[Sequence[File], Sequence[str]], list[str]]
 class Finder:
     """One search over the files of one moment."""
 
-    def __init__(self, search: Search, files: Sequence[File], run: Run, holding: Holding) -> None:
+    def __init__(
+        self, search: Search, files: Sequence[File], run: Run, holding: Holding, resources: ResourceIndex
+    ) -> None:
         """Prepare it.
 
         Args:
@@ -30,8 +33,10 @@ class Finder:
             files: All files of traces.
             run: Answers a query.
             holding: Tells which of some files may hold any of some traces.
+            resources: Knows which resources have an attribute.
         """
         self._search, self._files, self._run, self._holding = search, files, run, holding
+        self._resources = resources
         start, end = search.start, search.end
         around = overlapping(files, start and max(0, start - AROUND_NS), end and end + AROUND_NS)
         self._around = [file.path for file in around]
@@ -95,10 +100,7 @@ class Finder:
             allowed = min(2 * allowed, _ROWS_MAX)
 
     def _conditions(self, paths: Sequence[str]) -> list[Sql]:
-        owners = {
-            (key, value): [row[0] for row in self._run(attribute_owners(key, value, paths))]
-            for key, value in pairs(self._search)
-        }
+        owners = self._resources.owners(pairs(self._search), paths, self._run)
         return conditions(self._search, owners)
 
     def _beyond_the_cursor(self, found: Sequence[Found]) -> set[str]:

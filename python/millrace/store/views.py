@@ -6,7 +6,8 @@ from millrace.store.catalogue import Signal
 
 __all__ = ["COLUMNS", "VIEWS", "literal", "source"]
 
-_TIME = "make_timestamp_ns(CAST(least({0}, 9223372036854775807) AS BIGINT))"
+_TIME = "make_timestamp_ns(CAST(least({0}, 9223372036854775806) AS BIGINT))"
+"""The greatest that there is, in 2262, for all times beyond: one more would mean infinity, which cannot be read."""
 
 _SHARED = {
     "resource_id": "VARCHAR",

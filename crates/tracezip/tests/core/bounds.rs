@@ -76,6 +76,41 @@ fn no_frame_is_more_than_64_bytes_larger_than_zstd_alone() {
     }
 }
 
+/// A session expects of a request what the ones before were like; these are nothing like them.
+#[test]
+fn no_frame_is_more_than_64_bytes_larger_than_zstd_alone_after_requests_of_another_kind() {
+    let span = |number: u64| opentelemetry_proto::tonic::trace::v1::Span {
+        trace_id: number.to_le_bytes().repeat(2),
+        span_id: number.to_le_bytes().to_vec(),
+        name: "again and again".to_owned(),
+        attributes: vec![text("key", "a text that is no news after the first time")],
+        ..Default::default()
+    };
+    let same = request(vec![vec![span(1); 3000]]);
+    let in_order = request(vec![(0..3000).map(span).collect()]);
+    let nothing = [0x0a, 0].repeat(2000);
+    let again = shop(1, 50);
+    let [four, ten] = [4, 10].map(|times| again.repeat(times));
+    for other in [same, in_order, nothing, four, ten] {
+        let mut sender = Compressor::new(Limits::default(), 1);
+        for turn in 0..12 {
+            let request = if turn % 4 == 3 {
+                other.clone()
+            } else {
+                shop(turn, 50)
+            };
+            let frame = sender.compress(Signal::Traces, &request).unwrap();
+            let plain = zstd::bulk::compress(&request, 3).unwrap();
+            let (is, may) = (frame.len(), plain.len() + 64);
+            assert!(
+                is <= may,
+                "{is} bytes of {} in turn {turn}, more than {may}",
+                request.len()
+            );
+        }
+    }
+}
+
 #[test]
 fn noise_travels_at_no_more_than_64_bytes_above_zstd_alone() {
     let mut sender = Compressor::new(Limits::default(), 1);

@@ -62,9 +62,9 @@ fn session_of_every_mode() -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let mut sender = Compressor::new(Limits::default(), 5);
     let requests = [
         (Signal::Traces, shop(1, 4)),
-        (Signal::Logs, shop(2, 1)),
+        (Signal::Metrics, shop(2, 1)),
         (Signal::Traces, shop(3, 3)),
-        (Signal::Logs, shop(4, 2)),
+        (Signal::Metrics, shop(4, 2)),
         (Signal::Traces, shop(5, 2)),
     ];
     let frames = requests

@@ -1,9 +1,11 @@
 //! Requests of all kinds: like real ones, at the edges of the data model, and bytes that are hardly requests any more.
+use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{
     AnyValue, ArrayValue, InstrumentationScope, KeyValue, KeyValueList,
 };
+use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use opentelemetry_proto::tonic::trace::v1::span::{Event, Link};
 use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, ScopeSpans, Span, Status};
@@ -277,6 +279,83 @@ fn span() -> impl Strategy<Value = Span> {
 pub(crate) fn edges() -> impl Strategy<Value = Vec<u8>> {
     let group = proptest::collection::vec(span(), 0..5);
     proptest::collection::vec(group, 0..3).prop_map(request)
+}
+
+fn record() -> impl Strategy<Value = LogRecord> {
+    let ids = (id(16), id(8), any::<u32>(), "[ab]{0,2}");
+    let text = ("[A-Z]{0,4}", -1..30i32, 0..3u32);
+    (time(), time(), value(), attributes(), ids, text).prop_map(
+        |(time, observed, body, attributes, ids, (severity_text, severity_number, dropped))| {
+            let (trace_id, span_id, flags, event_name) = ids;
+            LogRecord {
+                time_unix_nano: time,
+                observed_time_unix_nano: observed,
+                severity_number,
+                severity_text,
+                body: body.map(|value| AnyValue { value }),
+                attributes,
+                dropped_attributes_count: dropped,
+                flags,
+                trace_id,
+                span_id,
+                event_name,
+            }
+        },
+    )
+}
+
+fn logs(scopes: Vec<Vec<LogRecord>>) -> Vec<u8> {
+    let scope_logs = scopes.into_iter().map(|log_records| ScopeLogs {
+        scope: None,
+        log_records,
+        schema_url: String::new(),
+    });
+    let resource_logs = vec![ResourceLogs {
+        resource: Some(Resource {
+            attributes: vec![text("service.name", "shop")],
+            ..Resource::default()
+        }),
+        scope_logs: scope_logs.collect(),
+        schema_url: String::new(),
+    }];
+    ExportLogsServiceRequest { resource_logs }.encode_to_vec()
+}
+
+/// Requests of log records at the edges of the data model.
+pub(crate) fn log_edges() -> impl Strategy<Value = Vec<u8>> {
+    proptest::collection::vec(proptest::collection::vec(record(), 0..5), 0..3).prop_map(logs)
+}
+
+/// A request of log records like those of a small shop.
+pub(crate) fn shop_logs(turn: u64, records: u64) -> Vec<u8> {
+    let record = |index: u64| {
+        let dice = (turn * 1000 + index).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let body = [
+            format!("took order {} of customer {:08x}", index * 7, dice as u32),
+            "the payment was declined".to_owned(),
+            format!("GET /products answered 200 in {} ms", dice % 400),
+        ];
+        let body = body.into_iter().nth((dice >> 32) as usize % 3);
+        let time =
+            1_700_000_000_000_000_000 + turn * 1_000_000_000 + index * 3_000_000 + dice % 1_000_000;
+        LogRecord {
+            time_unix_nano: time,
+            observed_time_unix_nano: time + 40_000 + dice % 9000,
+            severity_number: 9,
+            severity_text: "INFO".to_owned(),
+            body: body.map(|text| AnyValue {
+                value: Some(Value::StringValue(text)),
+            }),
+            attributes: vec![
+                text("code.file.path", "/srv/shop/orders.py"),
+                number("code.line.dice", (dice % 50) as i64),
+            ],
+            trace_id: [dice.to_le_bytes(), dice.rotate_left(31).to_le_bytes()].concat(),
+            span_id: dice.rotate_left(17).to_le_bytes().to_vec(),
+            ..LogRecord::default()
+        }
+    };
+    logs(vec![(0..records).map(record).collect()])
 }
 
 /// The same, with bytes changed, removed and put in.

@@ -3,7 +3,7 @@ use millrace_tracezip::{Compressor, Decompressor, Header, Limits, Mode};
 use millrace_wire::Signal;
 use proptest::prelude::*;
 
-use crate::requests::{attribute, edges, mangled, request, shop};
+use crate::requests::{attribute, edges, log_edges, mangled, request, shop, shop_logs};
 
 /// Limits under which everything is full at once.
 pub(crate) const TINY: Limits = Limits {
@@ -59,6 +59,12 @@ proptest! {
     }
 
     #[test]
+    fn log_records_at_the_edges_come_back(requests in proptest::collection::vec(log_edges(), 1..8)) {
+        check(Limits::default(), Signal::Logs, &requests);
+        check(TINY, Signal::Logs, &requests);
+    }
+
+    #[test]
     fn bytes_that_are_hardly_requests_come_back(requests in proptest::collection::vec(mangled(), 1..8)) {
         check(Limits::default(), Signal::Traces, &requests);
         check(TINY, Signal::Logs, &requests);
@@ -80,6 +86,28 @@ fn requests_of_every_size_come_back_by_shapes() {
         let modes = check(Limits::default(), Signal::Traces, &requests);
         assert_eq!(modes, [Mode::Shapes; 4], "at {spans} spans");
     }
+}
+
+/// Measured on the logs of the demo's shop: `benchmarks/tracezip_logs.py`.
+#[test]
+fn log_records_travel_by_shapes_because_that_takes_fewer_bytes_than_the_stream() {
+    let requests: Vec<Vec<u8>> = (0..30).map(|turn| shop_logs(turn, 40)).collect();
+    let length = |by_shapes: Option<bool>| {
+        let mut sender = Compressor::new(Limits::default(), 1);
+        if let Some(yes) = by_shapes {
+            sender.use_shapes(Signal::Logs, yes);
+        }
+        let frames = requests
+            .iter()
+            .map(|request| sender.compress(Signal::Logs, request).unwrap().len());
+        frames.sum::<usize>()
+    };
+    assert_eq!(length(None), length(Some(true)));
+    assert!(length(None) * 10 < length(Some(false)) * 9);
+    assert_eq!(
+        check(Limits::default(), Signal::Logs, &requests),
+        [Mode::Shapes; 30]
+    );
 }
 
 #[test]
