@@ -95,7 +95,7 @@ def canonical(signal: Signal, *requests: Message) -> Counter[tuple[bytes, ...]]:
     for request in requests:
         if signal == "profiles":  # whose meaning is in the dictionary beside them
             found[_bytes(request),] += any(
-                scope.profiles for one in request.resource_profiles for scope in one.scope_profiles
+                scope.profiles for one in getattr(request, f"resource_{signal}") for scope in one.scope_profiles
             )
             continue
         for resource in getattr(request, f"resource_{'spans' if signal == 'traces' else signal}"):

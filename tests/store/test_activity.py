@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from millrace import _native
 from millrace._native import Activity
@@ -36,7 +37,7 @@ def request(rng: random.Random, traces: range) -> list[ExportTraceServiceRequest
                 start_time_unix_nano=begin,
                 end_time_unix_nano=begin + int(rng.lognormvariate(15, 2)),
             )
-            span.status.code = rng.choice((0, 1, 2))
+            span.status.code = rng.choice((Status.STATUS_CODE_UNSET, Status.STATUS_CODE_OK, Status.STATUS_CODE_ERROR))
     return requests
 
 
