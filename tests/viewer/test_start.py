@@ -27,6 +27,14 @@ def test_a_sample_is_sent_and_seen(open_page: Open) -> None:
     expect(page.get_by_role("grid", name="Traces").get_by_role("row")).to_have_count(1)
 
 
+def test_who_waits_for_the_first_span_sees_its_trace_when_it_comes(open_page: Open, telemetry: Telemetry) -> None:
+    nothing_yet = Telemetry(time.time_ns())
+    page = open_page("/", nothing_yet)
+    expect(page.get_by_role("heading", name="Nothing has arrived yet")).to_be_visible()
+    nothing_yet.traces.append(telemetry.traces[0])
+    expect(page.get_by_role("grid", name="Traces").get_by_role("row")).to_have_count(1)
+
+
 def test_the_lines_are_copied(open_page: Open) -> None:
     page = open_page("/start?way=any")
     page.get_by_role("button", name="Copy these lines").click()
