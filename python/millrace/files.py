@@ -5,6 +5,7 @@
 `.otlp`               protobuf, each request preceded by its length in 4 bytes, big-endian
 `.gz`, `.zst` after   the same, compressed as a whole
 `.otz`                frames of tracezip, each preceded by its length in 4 bytes, big-endian
+`.parquet`            items of one signal as a store keeps them; read here, written by `millrace export`
 ====================  ==================================================================================
 
 The Collector's file exporter writes both forms, and so does that of millrace. The signal of JSON is told by its first
@@ -23,7 +24,7 @@ from types import TracebackType
 from typing import BinaryIO, NamedTuple, Self
 
 from millrace import _native, otlp
-from millrace.errors import DecodeError
+from millrace.errors import DecodeError, StoreError
 from millrace.zstd import ZstdReader, ZstdWriter
 
 __all__ = ["REQUEST_BYTES_MAX", "Format", "Request", "Writer", "format_of", "read"]
@@ -47,7 +48,7 @@ class Format(NamedTuple):
     """How a file is written."""
 
     encoding: str
-    """`jsonl`, `json`, `otlp` or `otz`."""
+    """`jsonl`, `json`, `otlp`, `otz` or `parquet`."""
     compression: str | None
     """`gz`, `zst`, or `None`."""
 
@@ -69,10 +70,10 @@ def format_of(path: str | Path) -> Format:
     *_, ending, last = ["", "", *Path(path).name.lower().split(".")]
     compression = last if last in {"gz", "zst"} else None
     encoding = ending if compression else last
-    if encoding == "otz" and compression is None:
+    if encoding in {"otz", "parquet"} and compression is None:
         return Format(encoding, None)
     if encoding not in {"json", "jsonl", "otlp"}:
-        endings = ".otz, .jsonl, .json or .otlp (the last three then .gz or .zst)"
+        endings = ".otz, .parquet, .jsonl, .json or .otlp (the last three then .gz or .zst)"
         raise ValueError(f"expected a name that ends in {endings}, got {str(path)!r}")
     return Format(encoding, compression)
 
@@ -92,6 +93,9 @@ def read(path: str | Path, signal: otlp.Signal | None = None, *, like: Format | 
             uncompressed bytes.
     """
     encoding, compression = like or format_of(path)
+    if encoding == "parquet":
+        yield from _read_parquet(Path(path))
+        return
     raw = sys.stdin.buffer if str(path) == "-" else Path(path).open("rb")  # noqa: SIM115 - closed below
     with closing(raw), closing(_uncompressed(raw, compression)) as file:
         try:
@@ -119,6 +123,9 @@ class Writer:
 
     def __init__(self, path: str | Path, *, like: Format | None = None) -> None:
         self._format = like or format_of(path)
+        if self._format.encoding == "parquet":
+            message = "requests are not written as Parquet one by one: `millrace import` them into a store"
+            raise ValueError(f"{message}, and `millrace export {path} --signal ...` from there")
         standard = str(path) == "-"
         self._raw: BinaryIO = sys.stdout.buffer if standard else Path(path).open("wb")  # noqa: SIM115 - see close()
         self._file = _compressed(self._raw, self._format.compression)
@@ -218,6 +225,19 @@ def _read_otz(file: BinaryIO) -> Iterator[Request]:
         _check(signal, data, offset)
         yield Request(signal, data)
         offset += _LENGTH_BYTES + length
+
+
+def _read_parquet(path: Path) -> Iterator[Request]:
+    try:
+        signal, groups = _native.describe_store_file(str(path))
+        if signal is None:
+            raise DecodeError(f"{path} has not the columns of a store's files, so there is no OTLP in it", 0)
+        for group in range(groups):
+            for data in _native.read_store_file(signal, str(path), group):
+                yield Request(signal, data)
+    except StoreError as error:
+        path.stat()  # which says it better where there is no such file
+        raise DecodeError(f"this is no Parquet file, or it is damaged: {error}", 0) from error
 
 
 def _check(signal: otlp.Signal, data: bytes, offset: int) -> None:

@@ -131,7 +131,7 @@ def test_an_ending_without_a_format_is_refused(tmp_path: Path) -> None:
     result = millrace("inspect", file)
 
     assert result.code == 1
-    assert "expected a name that ends in .otz, .jsonl, .json or .otlp" in result.err
+    assert "expected a name that ends in .otz, .parquet, .jsonl, .json or .otlp" in result.err
 
 
 def test_a_file_that_does_not_exist_is_reported() -> None:

@@ -37,7 +37,7 @@ mod write;
 
 pub use activity::{Activity, Row as ActivityRow};
 pub use error::Error;
-pub use merge::{MergeError, merge_files};
+pub use merge::{MergeError, concatenate_files, merge_files};
 pub use profiles::write_profiles;
 pub use read::{FileReader, REPLACED};
 pub use rows::Rows;

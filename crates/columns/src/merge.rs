@@ -122,15 +122,47 @@ pub fn merge_files<W: Write + Send>(
         }
         let (least, greatest) = summary.times.unwrap_or((key.time, key.time));
         summary.times = Some((least.min(key.time), greatest.max(key.time)));
-        if writer.pending() >= GROUP_ROWS {
-            writer.end_group(&tables).map_err(MergeError::Output)?;
-        }
         if let Some(key) = source.peek(signal, &mut tables, &mut names)? {
             heap.push(Reverse((key, index)));
         }
     }
     let out = writer.finish(&tables).map_err(MergeError::Output)?;
     Ok((out, summary))
+}
+
+/// Writes the rows of files of one signal as one file, one file after the other: memory does not grow with their number.
+pub fn concatenate_files<W: Write + Send>(
+    signal: Signal,
+    paths: &[PathBuf],
+    out: W,
+    level: i32,
+) -> Result<(W, usize), MergeError> {
+    if signal == Signal::Profiles {
+        let (out, summary) = merge_profiles(paths, out, level, || false)?;
+        return Ok((out, summary.rows));
+    }
+    let mut keys = Keys::default();
+    for path in paths {
+        let reader = FileReader::open(path, signal)
+            .map_err(|error| MergeError::Input(path.clone(), error))?;
+        keys.add(&reader);
+    }
+    let attributes = AttributeColumns::declared(keys.most_used());
+    let mut writer =
+        FileWriter::with_attributes(out, signal, level, attributes).map_err(MergeError::Output)?;
+    let (mut tables, mut names, mut rows) = (Tables::default(), Names::default(), 0);
+    for path in paths {
+        let mut source = Source::open(path, signal, &mut Keys::default())
+            .map_err(|error| MergeError::Input(path.clone(), error))?;
+        while let Some(key) = source.peek(signal, &mut tables, &mut names)? {
+            source
+                .write_next(&key, &mut writer, &tables)
+                .map_err(MergeError::Output)?;
+            rows += 1;
+        }
+    }
+    let out = writer.finish(&tables).map_err(MergeError::Output)?;
+    Ok((out, rows))
 }
 
 impl Source {
@@ -230,6 +262,9 @@ impl Source {
                 item: item.unwrap_or_default(),
             };
             writer.push(tables, &row)?;
+        }
+        if writer.pending() >= GROUP_ROWS {
+            writer.end_group(tables)?;
         }
         self.next += 1;
         Ok(())

@@ -14,6 +14,7 @@ use bytes::Bytes;
 use millrace_wire::Signal;
 use millrace_wire::field::{Fields, children};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
@@ -205,10 +206,10 @@ pub fn write_profiles(requests: &[Bytes], level: i32) -> Result<(Vec<u8>, Summar
 
 /// Gives each request of a file as it came.
 pub(crate) fn read_profiles(
-    reader: &FileReader,
+    batches: ParquetRecordBatchReader,
     mut take: impl FnMut(Vec<u8>),
 ) -> Result<(), Error> {
-    for batch in reader.batches()? {
+    for batch in batches {
         let batch = batch?;
         let payloads = batch.bytes(PAYLOAD)?;
         for row in 0..batch.num_rows() {

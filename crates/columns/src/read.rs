@@ -37,6 +37,14 @@ const GROUP_BATCH_ROWS: usize = 262_144;
 const COLUMN_BATCH_ROWS: usize = 65_536;
 const TRACE_ID: &str = "trace_id";
 
+/// A column that only the files of this signal have.
+const SIGNAL_COLUMNS: [(Signal, &str); 4] = [
+    (Signal::Traces, "parent_span_id"),
+    (Signal::Logs, "severity_number"),
+    (Signal::Metrics, "metric_id"),
+    (Signal::Profiles, "payload"),
+];
+
 /// What the name of a file ends in that a merged one has replaced. For a while it is kept so, for those who look for it.
 pub const REPLACED: &str = "replaced";
 
@@ -68,6 +76,22 @@ impl FileReader {
     pub fn rows(&self) -> usize {
         let rows = self.metadata.metadata().file_metadata().num_rows();
         rows.cast_unsigned() as usize
+    }
+
+    /// How many row groups the file has.
+    #[must_use]
+    pub fn row_groups(&self) -> usize {
+        self.metadata.metadata().num_row_groups()
+    }
+
+    /// The signal by columns that files of the others lack, whatever it was opened as; none if no store has written it.
+    #[must_use]
+    pub fn signal_by_columns(&self) -> Option<Signal> {
+        let schema = self.metadata.schema();
+        SIGNAL_COLUMNS
+            .into_iter()
+            .find(|(_, column)| schema.column_with_name(column).is_some())
+            .map(|(signal, _)| signal)
     }
 
     pub(crate) const fn metadata(&self) -> &ArrowReaderMetadata {
@@ -221,15 +245,29 @@ impl FileReader {
     }
 
     /// Gives all items of the file as requests of some megabytes; of profiles each request as it came.
-    pub fn read_requests(&self, mut take: impl FnMut(Vec<u8>)) -> Result<(), Error> {
+    pub fn read_requests(&self, take: impl FnMut(Vec<u8>)) -> Result<(), Error> {
+        self.give(self.batches()?, take)
+    }
+
+    /// Gives the items of one row group, as `read_requests` does those of all.
+    pub fn read_group(&self, group: usize, take: impl FnMut(Vec<u8>)) -> Result<(), Error> {
+        let builder = self.builder()?.with_batch_size(BATCH_ROWS);
+        self.give(builder.with_row_groups(vec![group]).build()?, take)
+    }
+
+    fn give(
+        &self,
+        batches: ParquetRecordBatchReader,
+        mut take: impl FnMut(Vec<u8>),
+    ) -> Result<(), Error> {
         if self.signal == Signal::Profiles {
-            return read_profiles(self, take);
+            return read_profiles(batches, take);
         }
         let mut tables = Tables::default();
         let mut known = SharedRows::default();
         let mut request = RequestBuilder::default();
         let mut item = Vec::new();
-        for batch in self.batches()? {
+        for batch in batches {
             let batch = batch?;
             known.read_batch(&batch, &mut tables)?;
             let mut rows = BatchRows::new(self.signal, &batch, &known)?;

@@ -76,7 +76,9 @@ mod _native {
     #[pymodule_export]
     use crate::send::Sender;
     #[pymodule_export]
-    use crate::store::{TraceIndex, check_store_file, read_store_file};
+    use crate::store::{
+        TraceIndex, check_store_file, concatenate_store_files, describe_store_file, read_store_file,
+    };
     #[pymodule_export]
     use crate::trace::{NonRecordingSpan, Span, SpanRecorder, SpanScope, Tracer};
 

@@ -1,16 +1,21 @@
 //! Files of a store for Python: one trace out of many files, or all of one file, as OTLP.
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use millrace_columns as columns;
-use millrace_columns::FileReader;
+use millrace_columns::{FileReader, MergeError};
+use millrace_wire::Signal;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use crate::door;
 use crate::error::Error;
 use crate::otlp::SignalName;
+
+/// Of zstd, as for files that are merged.
+const LEVEL: i32 = 6;
 
 /// What finds the items of one trace in many files: it remembers the Bloom filters of all that it has seen.
 #[pyclass(frozen, module = "millrace._native")]
@@ -78,16 +83,22 @@ impl TraceIndex {
     }
 }
 
-/// Returns all items of a file as requests.
+/// Returns all items of a file, or of one of its row groups, as requests.
 #[pyfunction]
+#[pyo3(signature = (signal, path, group=None))]
 pub(crate) fn read_store_file(
     py: Python<'_>,
     signal: SignalName,
     path: PathBuf,
+    group: Option<usize>,
 ) -> PyResult<Vec<Bound<'_, PyBytes>>> {
     let requests = door::leave(py, || {
         let mut requests = Vec::new();
-        read(signal, &path, |request| requests.push(request))?;
+        let take = |request| requests.push(request);
+        match group {
+            Some(group) => opened(signal, &path, |file| file.read_group(group, take))?,
+            None => opened(signal, &path, |file| file.read_requests(take))?,
+        }
         Ok::<_, Error>(requests)
     })?;
     Ok(requests
@@ -105,15 +116,62 @@ pub(crate) fn check_store_file(
 ) -> PyResult<usize> {
     door::leave(py, || {
         let mut items = 0;
-        read(signal, &path, |request| {
-            items += millrace_wire::count(signal.0, &request);
+        opened(signal, &path, |file| {
+            file.read_requests(|request| items += millrace_wire::count(signal.0, &request))
         })?;
         Ok::<_, Error>(items)
     })
 }
 
-fn read(signal: SignalName, path: &Path, take: impl FnMut(Vec<u8>)) -> Result<(), Error> {
+/// Returns the signal of a file that a store has written, and how many row groups it has.
+#[pyfunction]
+pub(crate) fn describe_store_file(
+    py: Python<'_>,
+    path: PathBuf,
+) -> PyResult<(Option<&'static str>, usize)> {
+    door::leave(py, || {
+        opened(SignalName(Signal::Traces), &path, |file| {
+            Ok((
+                file.signal_by_columns().map(Signal::name),
+                file.row_groups(),
+            ))
+        })
+    })
+}
+
+/// Writes the items of several files to another one, one file after the other; returns how many there are.
+#[pyfunction]
+pub(crate) fn concatenate_store_files(
+    py: Python<'_>,
+    signal: SignalName,
+    paths: Vec<PathBuf>,
+    out: PathBuf,
+) -> PyResult<usize> {
+    door::leave(py, || {
+        let file = File::create(&out)
+            .map_err(|error| Error::Store(format!("{}: {error}", out.display())))?;
+        let written = columns::concatenate_files(signal.0, &paths, file, LEVEL);
+        let (file, rows) = written.map_err(|error| match error {
+            MergeError::Input(path, error) => of_file(&path, &error),
+            MergeError::Output(error) => of_file(&out, &error),
+            MergeError::Stopped => Error::Store("it was ended".to_owned()),
+        })?;
+        file.sync_all()
+            .map_err(|error| Error::Store(format!("{}: {error}", out.display())))?;
+        Ok::<_, Error>(rows)
+    })
+}
+
+fn opened<T>(
+    signal: SignalName,
+    path: &Path,
+    work: impl FnOnce(&FileReader) -> Result<T, columns::Error>,
+) -> Result<T, Error> {
     FileReader::open(path, signal.0)
-        .and_then(|reader| reader.read_requests(take))
-        .map_err(|error| Error::Store(format!("{}: {error}", path.display())))
+        .and_then(|file| work(&file))
+        .map_err(|error| of_file(path, &error))
+}
+
+fn of_file(path: &Path, error: &columns::Error) -> Error {
+    Error::Store(format!("{}: {error}", path.display()))
 }

@@ -23,6 +23,7 @@ examples:
   millrace export telemetry.jsonl.zst                 everything, as OTLP/JSON lines
   millrace export traces.otlp --signal traces         protobuf, each request preceded by its length
   millrace export trace.jsonl --trace 0af7651916cd43dd8448eb211c80319c
+  millrace export spans.parquet --signal traces       one Parquet file, for DuckDB, pandas and others
   millrace export trace.json.gz --chrome              spans, for ui.perfetto.dev
 
 The store itself is a folder of Parquet files that other tools can read as they are. `millrace import` reads what this
@@ -32,7 +33,7 @@ writes, except for --chrome.
 
 def configure(parser: Parser) -> None:
     """Add the arguments."""
-    parser.add_argument("file", help="a .jsonl or .otlp file, then .gz or .zst; - is standard output")
+    parser.add_argument("file", help="a .jsonl or .otlp file, then .gz or .zst; .parquet; - is standard output")
     parser.add_argument("--signal", choices=("traces", "metrics", "logs", "profiles"), help="only of this signal")
     parser.add_argument("--trace", type=trace_id, metavar="ID", help="only the spans and log records of this trace")
     parser.add_argument("--chrome", action="store_true", help="write spans in Chrome's trace format instead")
@@ -49,8 +50,12 @@ def run(arguments: argparse.Namespace) -> int:
         from millrace.store import Store
     terminal = Terminal(arguments.color)
     with Store(folder_of(arguments.data)) as store:
-        write = _write_chrome if arguments.chrome else _write_requests
-        items = write(store, arguments, terminal)
+        if arguments.chrome:
+            items = _write_chrome(store, arguments)
+        elif arguments.file.lower().endswith(".parquet") and not arguments.like:
+            items = _write_parquet(store, arguments)
+        else:
+            items = _write_requests(store, arguments, terminal)
     terminal.say(f"{items:,} items to {'standard output' if arguments.file == '-' else arguments.file}")
     return DONE if items else FAILED
 
@@ -84,7 +89,15 @@ def _write_requests(store: "Store", arguments: argparse.Namespace, terminal: Ter
     return items
 
 
-def _write_chrome(store: "Store", arguments: argparse.Namespace, _: Terminal) -> int:
+def _write_parquet(store: "Store", arguments: argparse.Namespace) -> int:
+    if arguments.trace is not None:
+        raise ValueError("a single trace is not written as Parquet: give the file a name that ends in .jsonl or .otlp")
+    if arguments.signal is None:
+        raise ValueError("a Parquet file holds one signal: add --signal traces, logs, metrics or profiles")
+    return store.write_parquet(arguments.signal, arguments.file)
+
+
+def _write_chrome(store: "Store", arguments: argparse.Namespace) -> int:
     import gzip
     from pathlib import Path
 

@@ -27,7 +27,9 @@ _START_TIMEOUT_S = 30.0
 
 def configure(parser: Parser) -> None:
     """Add the arguments."""
-    parser.add_argument("files", nargs="+", metavar="FILE", help="a .jsonl, .json or .otlp file, then .gz or .zst")
+    parser.add_argument(
+        "files", nargs="+", metavar="FILE", help=".jsonl, .json or .otlp, then .gz or .zst; or .parquet"
+    )
     parser.add_argument("--from", dest="like", metavar="FORMAT", help="format, whatever the name says: jsonl or otlp")
     parser.add_argument("--signal", choices=("traces", "metrics", "logs", "profiles"), help="signal of .otlp files")
     add_data(parser)

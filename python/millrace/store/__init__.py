@@ -29,7 +29,7 @@ from millrace.store.arrivals import LogArrivals, TraceArrivals
 from millrace.store.catalogue import SIGNALS, File, Signal, check_format, foreign, look, overlapping, removed
 from millrace.store.duck import connect, fetched, over, sentence
 from millrace.store.finding import AROUND_NS, Finder
-from millrace.store.reading import in_sequence
+from millrace.store.reading import in_sequence, write_parquet
 from millrace.store.resources import ResourceIndex
 from millrace.store.result import Result
 from millrace.store.search import Sql, summaries
@@ -367,6 +367,18 @@ class Store:
         """
         self.refresh()
         return in_sequence(self.path, signal, set(self._skipped))
+
+    def write_parquet(self, signal: Signal, path: str | os.PathLike[str]) -> int:
+        """Write everything of a signal to one Parquet file; return how many items.
+
+        The file has the columns of the store's own (docs/store.md), `millrace import` reads it, and so does any other
+        tool.
+
+        Raises:
+            millrace.errors.StoreError: A file of the store is damaged; or the other one cannot be written.
+        """
+        self.refresh()
+        return write_parquet(self.path, signal, Path(path), set(self._skipped))
 
     def trace_logs(self, trace_id: str) -> bytes | None:
         """Return all log records of a trace as an OTLP request, exactly as they came; `None` if there are none."""

@@ -5,11 +5,11 @@ from collections.abc import Container, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-from millrace._native import read_store_file
+from millrace._native import concatenate_store_files, read_store_file
 from millrace.errors import StoreError
 from millrace.store.catalogue import WHOLE_ROWS, File, Signal, look
 
-__all__ = ["in_sequence"]
+__all__ = ["in_sequence", "write_parquet"]
 
 _HELD_MAX = 512
 """Files that are held open at once: half of what a process may open by default. Merging leaves far fewer small ones."""
@@ -45,6 +45,32 @@ def in_sequence(folder: Path, signal: Signal, skipped: Container[str] = ()) -> I
                     raise StoreError(str(error).replace(where, file.path)) from error
                 requests, done = _instead(folder, signal, file)
             yield from requests
+
+
+def write_parquet(folder: Path, signal: Signal, out: Path, skipped: Container[str] = ()) -> int:
+    """Write everything of a signal that is there when this begins to one Parquet file; return how many items.
+
+    Where there are none, nothing is written.
+
+    Raises:
+        StoreError: A file is damaged; or more small files were merged than could be held; or `out` cannot be written.
+    """
+    with ExitStack() as stack:
+        wheres = {
+            file.path if descriptor is None else f"/dev/fd/{descriptor}": file.path
+            for file, descriptor in _hold(folder, signal, stack)
+            if file.path not in skipped
+        }
+        if not wheres:
+            return 0
+        try:
+            return concatenate_store_files(signal, list(wheres), str(out))
+        except StoreError as error:
+            said = str(error)
+            for where, path in wheres.items():
+                if said.startswith(f"{where}: "):
+                    said = path + said.removeprefix(where)
+            raise StoreError(said) from error
 
 
 def _hold(folder: Path, signal: Signal, stack: ExitStack) -> list[tuple[File, int | None]]:
