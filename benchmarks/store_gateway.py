@@ -60,8 +60,8 @@ class Gateway:
             time.sleep(0.1)
 
 
-def send(port: int, signal: str, requests: Iterable[bytes]) -> int:
-    """Send requests over some connections at once; return how many bytes were sent, once all are acknowledged."""
+def send(port: int, signal: str, requests: Iterable[bytes], *, senders: int = SENDERS) -> int:
+    """Send requests over so many connections at once; return how many bytes were sent, once all are acknowledged."""
     waiting, lock = iter(requests), threading.Lock()
 
     def work(_: int) -> int:
@@ -79,5 +79,5 @@ def send(port: int, signal: str, requests: Iterable[bytes]) -> int:
                     raise RuntimeError(f"the gateway answered {answer.status}")
                 sent += len(body)
 
-    with ThreadPoolExecutor(SENDERS) as senders:
-        return sum(senders.map(work, range(SENDERS)))
+    with ThreadPoolExecutor(senders) as threads:
+        return sum(threads.map(work, range(senders)))

@@ -15,18 +15,20 @@ if TYPE_CHECKING:
 
     from matplotlib.figure import Figure
 
+INGEST = 400_000
 MEMORY_MIB = 400
 
 METHOD = """
 Spans in the shape of the OpenTelemetry demo (20 services in 55 pods, 85 operations, 8 to 10 attributes, new random
 ids each time) are sent in requests of a thousand over four connections of OTLP/HTTP to a gateway on one CPU, with
 `wait_for_result: false` and `flush_interval: 500ms`: acknowledged up to a second before they are in a file that is on
-the disk. CPU time is that of the whole gateway: receiving, writing and, until nothing is merged any more, merging.
+the disk, three times, each into a new store; the run of the median cost is shown. CPU time is that of the whole
+gateway: receiving, writing and, until nothing is merged any more, merging.
 Sizes are those of all files then. Queries are measured in another process with the files in the system's cache: on
 what was sent, or, with `--scale SPANS`, on so many spans of one day, over which `millrace serve` is then started:
 cold, with the same files linked as often as ten gigabytes take and none of them in the system's cache, until it
 answers. Recorded traffic is sent once, as it was recorded. With `--minutes N`, `millrace serve`, with nothing
-configured, gets 100,000 of the same spans a second over four connections, each acknowledged when its file is on the
+configured, gets 100,000 of the same spans a second over twenty connections, each acknowledged when its file is on the
 disk, while a page asks for traces, services and the map every five seconds.
 """
 
@@ -35,7 +37,10 @@ def bars(kept: Mapping[str, Any]) -> Iterator[Bar]:
     """Return the bars of the store, each as met or missed."""
     made = kept["generated"]
     spans = made["spans"]
-    yield _least("ingest, spans per core-second, all included", 400_000, spans / made["cpu_s_until_merged"])
+    what = "ingest, spans per core-second, all included"
+    rates = sorted(spans / cpu_s for cpu_s in made["runs_cpu_s"])
+    measured = f"{median(rates):,.0f} ({rates[0]:,.0f} to {rates[-1]:,.0f})"
+    yield Bar(what, f"≥ {INGEST:,}", measured, median(rates) >= INGEST)
     yield _most("bytes of a generated span on disk", 35, made["bytes"] / made["rows"], "{:.1f}")
     for found in kept["recorded"]:
         if found["signal"] == "traces":
@@ -103,10 +108,6 @@ def _load_rows(load: Mapping[str, Any]) -> list[list[str]]:
         ["at a steady rate: memory of each minute, MiB", ", ".join(f"{one:.0f}" for one in minutes)],
         *([f"meanwhile: `{path}`, median, ms", f"{one:,.0f}"] for path, one in load["page_ms"].items()),
     ]
-
-
-def _least(what: str, limit: float, value: float) -> Bar:
-    return Bar(what, f"≥ {limit:,.0f}", f"{value:,.0f}", value >= limit)
 
 
 def _most(what: str, limit: float, value: float, form: str) -> Bar:

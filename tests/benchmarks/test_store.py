@@ -33,6 +33,7 @@ KEPT = {
         "seconds": 1.0,
         "cpu_s_until_acknowledged": 0.002,
         "cpu_s_until_merged": 0.004,
+        "runs_cpu_s": [0.002, 0.004, 0.005],
         "memory": {"average_mib": 30.0, "peak_mib": 40.0},
         "fresh_ms": [5.0, 900.0],
         "trace_ms": [1.0] * 99 + [60.0],
