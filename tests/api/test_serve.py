@@ -93,6 +93,15 @@ def test_the_sample_comes_through_the_servers_own_door(tmp_path: Path) -> None:
         assert trace["problems"] == []
 
 
+def test_the_sample_is_listed_as_soon_as_it_is_sent(tmp_path: Path) -> None:
+    with serving(tmp_path) as server:
+        for number in range(1, 4):
+            httpx.get(f"{server.page}/api/v1/traces", timeout=20)  # the store has just been looked at
+            sent = httpx.post(f"{server.page}/api/v1/sample", headers={"Origin": server.page}, timeout=20).json()
+            listed = httpx.get(f"{server.page}/api/v1/traces", timeout=20).json()["items"]
+            assert [sent["trace_id"], number] == [listed[0]["trace_id"], len(listed)]
+
+
 def test_a_second_serve_on_the_same_store_attaches_and_says_so(tmp_path: Path) -> None:
     with (
         serving(tmp_path) as server,

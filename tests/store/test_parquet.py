@@ -24,7 +24,8 @@ def test_all_files_become_one_that_duckdb_reads_and_that_is_the_same_otlp(tmp_pa
         written = store.write_parquet("traces", tmp_path / "all.parquet")
 
     query = "SELECT count(*), count(DISTINCT trace_id) FROM read_parquet(?)"
-    rows = duckdb.execute(query, [str(tmp_path / "all.parquet")]).fetchone()
+    with duckdb.connect() as connection:
+        rows = connection.execute(query, [str(tmp_path / "all.parquet")]).fetchone()
     assert rows == (written, 6 * 5)
     back = [parsed(request.signal, request.data) for request in files.read(tmp_path / "all.parquet")]
     assert canonical("traces", *back) == canonical("traces", *sent)
@@ -69,7 +70,8 @@ def test_the_commands_write_and_read_it(tmp_path: Path) -> None:
 
 def test_what_no_store_has_written_is_refused(tmp_path: Path) -> None:
     foreign, damaged = tmp_path / "foreign.parquet", tmp_path / "damaged.parquet"
-    duckdb.sql(f"COPY (SELECT 1 AS number) TO '{foreign}'")
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT 1 AS number) TO '{foreign}'")
     damaged.write_bytes(b"PAR1" + bytes(100))
     for file, said in (
         (foreign, "has not the columns of a store's files"),

@@ -109,6 +109,7 @@ async def _sample(call: Call) -> dict[str, Any]:
     requests = _requests(time.time_ns())
     trace_id = requests.pop("")["trace_id"]
     await call.queries.call(_send, address, requests)
+    await call.queries.call(call.queries.source.refresh)  # who has sent it looks at it at once
     return {"trace_id": trace_id, "spans": len(_SPANS), "log_records": len(_SPANS), "metric_points": 10}
 
 

@@ -86,6 +86,10 @@ class Source(Protocol):
         """The folder of the store."""
         ...
 
+    def refresh(self) -> None:
+        """Look for what has come just now; everything else does it by itself twice a second."""
+        ...
+
     def sql(  # noqa: PLR0913 - what is asked, and within which bounds
         self,
         query: str,
