@@ -108,6 +108,7 @@ def shared_page(context: BrowserContext) -> Iterator[Page]:
 @pytest.fixture
 def page(shared_page: Page, server: Server) -> Iterator[Page]:
     """The page as if it were new."""
+    shared_page.bring_to_front()  # a page behind another one asks the server nothing by itself
     shared_page.set_viewport_size(SIZE)
     shared_page.emulate_media(color_scheme="light")
     forget(shared_page, server.url)

@@ -122,6 +122,7 @@ def scene_page(context: BrowserContext) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def scene(request: pytest.FixtureRequest, scene_page: Page, server: Server) -> Page:
     """Each scene in turn, opened once for all tests of it."""
+    scene_page.bring_to_front()
     scene_page.emulate_media(color_scheme="light")
     scene_page.set_viewport_size(SIZE)
     return show(scene_page, server, shop_telemetry(), request.param)
